@@ -1,0 +1,88 @@
+package kms
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/keyhold/keyhold/kms/device"
+)
+
+// Identity is what a data directory is initialised for.
+type Identity struct {
+	Account AccountID
+	Region  string
+	Dev     bool // a throw-away directory
+}
+
+// ErrInitialised: the directory has been initialised before.
+var ErrInitialised = errors.New("the data directory is already initialised")
+
+// Initialise gives an empty store its identity, and makes the token key that authenticates its rows. Config needs
+// Store and Device. An initialisation that was cut short is taken up again.
+func Initialise(ctx context.Context, config Config, identity Identity) error {
+	config = config.withDefaults()
+	meta, err := config.Store.Meta(ctx)
+	switch {
+	case err == nil && meta.Ready:
+		return ErrInitialised
+	case err == nil:
+		if err := config.Device.DestroyKey(ctx, meta.RowKey); err != nil {
+			return fmt.Errorf("remove what an earlier attempt left in the token: %w", err)
+		}
+	case !errors.Is(err, ErrNotFound):
+		return err
+	}
+	directory, err := NewKeyID(config.Rand)
+	if err != nil {
+		return err
+	}
+	rowKey, err := device.NewObjectID(config.Rand)
+	if err != nil {
+		return err
+	}
+	meta = MetaRow{
+		Directory: string(directory), Account: identity.Account, Region: identity.Region, Token: config.Device.Name(),
+		RowKey: rowKey, Dev: identity.Dev, CreatedAt: MicrosOf(config.Now()),
+	}
+	if err := config.Store.PutMeta(ctx, meta); err != nil {
+		return err
+	}
+	spec := device.KeySpec{ID: rowKey, Label: "keyhold rows " + string(directory), Purpose: device.PurposeMAC}
+	if _, err := config.Device.GenerateKey(ctx, spec); err != nil {
+		return fmt.Errorf("make the key that authenticates stored rows: %w", err)
+	}
+	meta.Ready = true
+	if err := (rowSigner{config.Device, rowKey}).sign(ctx, &meta); err != nil {
+		return err
+	}
+	return config.Store.PutMeta(ctx, meta)
+}
+
+// openMeta reads and checks the directory's identity.
+func (s *Service) openMeta(ctx context.Context) error {
+	meta, err := s.store.Meta(ctx)
+	if errors.Is(err, ErrNotFound) || err == nil && !meta.Ready {
+		return errors.New("the data directory is not initialised: run keyhold init")
+	}
+	if err != nil {
+		return err
+	}
+	if meta.Token != s.device.Name() {
+		return fmt.Errorf("the data directory belongs to token %q, and this is token %q: name the right token in the configuration", meta.Token, s.device.Name())
+	}
+	s.signer = rowSigner{s.device, meta.RowKey}
+	if err := s.device.CheckKey(ctx, meta.RowKey, device.PurposeMAC, device.OriginGenerated); err != nil {
+		return fmt.Errorf("check the token key that authenticates stored rows (object %s): %w", meta.RowKey, err)
+	}
+	if err := s.signer.verify(ctx, &meta); err != nil {
+		return fmt.Errorf("the data directory cannot be trusted: %w", err)
+	}
+	if s.config.Account != "" && s.config.Account != meta.Account || s.config.Region != "" && s.config.Region != meta.Region {
+		return fmt.Errorf("the data directory was initialised for account %s in region %s, and the configuration says %s in %s",
+			meta.Account, meta.Region, s.config.Account, s.config.Region)
+	}
+	s.meta = meta
+	s.realm = Realm{Partition: s.config.Partition, Region: meta.Region}
+	return nil
+}

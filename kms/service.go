@@ -1,0 +1,355 @@
+package kms
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	"github.com/keyhold/keyhold/kms/api"
+)
+
+// Log is where audit records go. Append answers only when the records are on stable storage; Has tells which event
+// ids it already holds. audit.Log is the implementation.
+type Log interface {
+	Append(ctx context.Context, records ...[]byte) error
+	Has(ctx context.Context, ids []string) (map[string]bool, error)
+}
+
+// Config is what a Service is made of. Store, Device, Log, Table and Region are required.
+type Config struct {
+	Store  Store
+	Device Device
+	Log    Log
+	Table  []Row
+	// Partition of the ARNs. Empty: "aws".
+	Partition string
+	// Account and Region must be those that the directory was initialised for. Empty: those of the directory.
+	Account AccountID
+	Region  string
+	// Now is the clock. Nil: the system's.
+	Now func() time.Time
+	// Rand makes identifiers; keys and data keys come from the token. Nil: crypto/rand.
+	Rand io.Reader
+	// Logger gets what operators need to know. Nil: discarded.
+	Logger *slog.Logger
+	// MaxOnDemandRotations bounds RotateKeyOnDemand for one key. 0: no bound; AWS has 25.
+	MaxOnDemandRotations int
+	// RenewAfter is how many encryptions a generation makes before the next one gets a new generation. 0: 2^31.
+	RenewAfter uint64
+	// MaxUses is how many encryptions a generation may ever make. 0: 2^32, the bound of SP 800-38D 8.3.
+	MaxUses uint64
+}
+
+func (c Config) withDefaults() Config {
+	if c.Now == nil {
+		c.Now = time.Now //nolint:forbidigo // the edge
+	}
+	if c.Rand == nil {
+		c.Rand = rand.Reader
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	if c.RenewAfter == 0 {
+		c.RenewAfter = defaultRenewAfter
+	}
+	if c.MaxUses == 0 {
+		c.MaxUses = maxUses
+	}
+	return c
+}
+
+// Service is a running KMS over one store and one token.
+type Service struct {
+	config    Config
+	store     Store
+	device    Device
+	log       *slog.Logger
+	audit     Log
+	realm     Realm
+	meta      MetaRow
+	signer    rowSigner
+	rows      map[string]Row
+	snapshots *snapshots
+	counters  *counters
+	locks     *nameLocks
+	nursery   *nursery
+	draining  sync.Mutex
+}
+
+// New opens the service over an initialised store: it checks that the store is authentic and belongs to this token,
+// brings the outbox into the log and settles births that a crash left open. It refuses a table with an incomplete or
+// duplicate row.
+func New(ctx context.Context, config Config) (*Service, error) {
+	config = config.withDefaults()
+	s := &Service{
+		config: config, store: config.Store, device: config.Device, log: config.Logger, audit: config.Log,
+		snapshots: newSnapshots(), counters: newCounters(), locks: newNameLocks(), nursery: newNursery(),
+	}
+	if err := s.index(config.Table); err != nil {
+		return nil, err
+	}
+	if err := s.openMeta(ctx); err != nil {
+		return nil, err
+	}
+	if err := s.drain(ctx); err != nil {
+		return nil, fmt.Errorf("bring earlier audit events into the log: %w", err)
+	}
+	if _, err := s.Reconcile(ctx); err != nil {
+		s.log.WarnContext(ctx, "births that a crash left open are not settled yet", "error", err)
+	}
+	return s, nil
+}
+
+func (s *Service) index(table []Row) error {
+	s.rows = make(map[string]Row, len(table))
+	for _, row := range table {
+		if err := row.complete(); err != nil {
+			return err
+		}
+		name := row.Describe().Name
+		if s.rows[name] != nil {
+			return fmt.Errorf("operation %s stands twice in the table", name)
+		}
+		s.rows[name] = row
+	}
+	return nil
+}
+
+// Close hands back reserved encryptions. The store, the device and the log stay open: whoever opened them closes them.
+func (s *Service) Close(ctx context.Context) { s.returnUses(ctx) }
+
+// Meta is the directory's own row.
+func (s *Service) Meta() MetaRow { return s.meta }
+
+// Realm is where this service's keys live.
+func (s *Service) Realm() Realm { return s.realm }
+
+// Now is the service's clock.
+func (s *Service) Now() time.Time { return s.config.Now() }
+
+// Root is the caller that is the root of the directory's account.
+func (s *Service) Root(source, agent string) Caller {
+	return Caller{
+		Account: s.meta.Account, Root: true, ARN: s.realm.RootARN(s.meta.Account),
+		PrincipalID: string(s.meta.Account), Source: source, Agent: agent,
+	}
+}
+
+// Operations are the rows of the table by name.
+func (s *Service) Operations() map[string]Row { return s.rows }
+
+// Request is one request to Do: Input when the shape is at hand, else Body, which is JSON.
+type Request struct {
+	Operation string
+	Caller    Caller
+	Input     Input
+	Body      []byte
+	Unknown   api.UnknownPolicy // what to do with members of Body that the operation does not have
+	ID        string            // request id, a UUID. Empty: drawn
+}
+
+// Do answers one request. The answer is the operation's output shape, or an error of which api.From makes the wire's.
+// Whatever the answer, it is released only when its audit record is on stable storage.
+func (s *Service) Do(ctx context.Context, req Request) (out any, err error) {
+	row := s.rows[req.Operation]
+	if row == nil {
+		return nil, api.UnknownOperation()
+	}
+	c, err := s.newCall(req, row)
+	if err != nil {
+		return nil, api.Internal()
+	}
+	defer func() {
+		if p := recover(); p != nil {
+			s.log.ErrorContext(ctx, "an operation panicked", "operation", req.Operation, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+			c.abandonBirths(ctx)
+			err = api.Internal()
+		}
+		out, err = s.finish(ctx, c, out, err)
+	}()
+	c.input = req.Input
+	if c.input == nil {
+		if c.input, err = row.decode(req.Body, req.Unknown); err != nil {
+			return nil, err
+		}
+	}
+	return row.serve(ctx, c, c.input)
+}
+
+func (s *Service) newCall(req Request, row Row) (*Call, error) {
+	c := &Call{service: s, caller: req.Caller, operation: req.Operation, request: req.ID, effect: row.Describe().Effect, now: s.config.Now().UTC()}
+	var err error
+	if c.request == "" {
+		if c.request, err = s.uuid(); err != nil {
+			return nil, err
+		}
+	}
+	c.eventID, err = s.uuid()
+	return c, err
+}
+
+func (s *Service) uuid() (string, error) {
+	id, err := NewKeyID(s.config.Rand)
+	return string(id), err
+}
+
+// finish is the last step of every request: the error becomes the wire's, and the record durable.
+func (s *Service) finish(ctx context.Context, c *Call, out any, err error) (any, error) {
+	wire := s.wireError(ctx, c, err)
+	if c.recorded {
+		return result(out, wire)
+	}
+	record, encodeErr := c.record(out, wire)
+	if encodeErr == nil {
+		encodeErr = s.audit.Append(context.WithoutCancel(ctx), record)
+	}
+	if encodeErr != nil {
+		s.log.ErrorContext(ctx, "a request could not be recorded", "operation", c.operation, "request", c.request, "error", encodeErr)
+		return nil, api.Internal()
+	}
+	return result(out, wire)
+}
+
+// result avoids an error interface that holds a nil pointer.
+func result(out any, err *api.Error) (any, error) {
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// commit applies the change of a mutation together with its audit event, publishes it, and brings the event into the
+// log. From the moment that it returns nobody acts on the old state.
+func (c *Call) commit(ctx context.Context, change Change, out any) error {
+	c.change = &change
+	record, err := c.record(out, nil)
+	if err != nil {
+		return err
+	}
+	change.Events = append(change.Events, EventRow{ID: c.eventID, Record: record})
+	change.Expect = append(change.Expect, c.expectations(change)...)
+	if err := c.service.apply(ctx, change); err != nil {
+		return err
+	}
+	c.service.nursery.release(c.births)
+	c.births, c.recorded = nil, true
+	return c.service.drain(ctx)
+}
+
+// expectations are the snapshots that the decision was based on and the change does not write.
+func (c *Call) expectations(change Change) []Expectation {
+	written := map[string]bool{}
+	for _, r := range change.Keys {
+		written[string(r.ID)] = true
+	}
+	for _, r := range append(change.Aliases[:len(change.Aliases):len(change.Aliases)], change.DropAliases...) {
+		written[r.Name] = true
+	}
+	var expect []Expectation
+	for _, t := range c.targets {
+		if t.key != nil && !written[string(t.key.ID())] {
+			expect = append(expect, Expectation{Key: t.key.ID(), Rev: t.key.Row().Rev})
+		}
+		if t.alias != nil && !written[t.alias.Name] {
+			expect = append(expect, Expectation{Account: t.alias.Account, Alias: t.alias.Name, Rev: t.alias.Rev})
+		}
+	}
+	return expect
+}
+
+// apply checks the transitions, authenticates the rows and makes the change.
+func (s *Service) apply(ctx context.Context, change Change) error {
+	if err := s.checkTransitions(ctx, change); err != nil {
+		return err
+	}
+	change, err := s.signer.signChange(ctx, change)
+	if err != nil {
+		return err
+	}
+	err = s.store.Apply(context.WithoutCancel(ctx), change)
+	s.snapshots.invalidate(change)
+	if errors.Is(err, ErrConflict) {
+		return errStale
+	}
+	return err
+}
+
+// checkTransitions refuses a change that the tables in states.go do not know, whoever made it.
+func (s *Service) checkTransitions(ctx context.Context, change Change) error {
+	for _, r := range change.Keys {
+		from := KeyRow{}
+		if r.Rev > 1 {
+			key, err := s.key(ctx, r.ID)
+			if err != nil {
+				return err
+			}
+			from = key.Row()
+		}
+		if !mayBecome(keyTransitions, from.State, r.State) {
+			return fmt.Errorf("a key cannot go from %q to %q", from.State, r.State)
+		}
+	}
+	for _, r := range change.Generations {
+		from := GenerationState("")
+		if r.Rev > 1 {
+			key, err := s.key(ctx, r.KeyID)
+			if err != nil {
+				return err
+			}
+			from = key.Generations()[r.Number-1].State
+		}
+		if !mayBecome(generationTransitions, from, r.State) {
+			return fmt.Errorf("a generation cannot go from %q to %q", from, r.State)
+		}
+	}
+	return nil
+}
+
+const drainBatch = 256
+
+// drain moves committed events from the outbox to the log. An event that a crash left in both is recognised by its id.
+func (s *Service) drain(ctx context.Context) error {
+	ctx = context.WithoutCancel(ctx)
+	s.draining.Lock()
+	defer s.draining.Unlock()
+	for {
+		events, err := s.store.Outbox(ctx, drainBatch)
+		if err != nil || len(events) == 0 {
+			return err
+		}
+		ids := make([]string, len(events))
+		for i, e := range events {
+			ids[i] = e.ID
+		}
+		if err := s.appendMissing(ctx, ids, events); err != nil {
+			return err
+		}
+		if err := s.store.Drained(ctx, ids); err != nil {
+			return err
+		}
+	}
+}
+
+func (s *Service) appendMissing(ctx context.Context, ids []string, events []EventRow) error {
+	present, err := s.audit.Has(ctx, ids)
+	if err != nil {
+		return err
+	}
+	var records [][]byte
+	for _, e := range events {
+		if !present[e.ID] {
+			records = append(records, e.Record)
+		}
+	}
+	if len(records) == 0 {
+		return nil
+	}
+	return s.audit.Append(ctx, records...)
+}
