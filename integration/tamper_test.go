@@ -184,7 +184,7 @@ func TestAChangedRowClosesItsKeyAndNoOther(t *testing.T) {
 			v.t = t
 			v.asIntruder(func(db *sql.DB) {
 				where, key := whose(c.table, victim, "alias/victim")
-				exec(t, db, fmt.Sprintf("UPDATE OR REPLACE %s SET %s = %s WHERE %s", c.table, c.name, flip(c.name), where), key)
+				execute(t, db, fmt.Sprintf("UPDATE OR REPLACE %s SET %s = %s WHERE %s", c.table, c.name, flip(c.name), where), key)
 			})
 			ref := victim
 			if c.table == "aliases" {
@@ -209,7 +209,7 @@ func TestAChangedRowClosesItsKeyAndNoOther(t *testing.T) {
 	}
 }
 
-func exec(t *testing.T, db *sql.DB, statement string, args ...any) {
+func execute(t *testing.T, db *sql.DB, statement string, args ...any) {
 	t.Helper()
 	r, err := db.ExecContext(t.Context(), statement, args...)
 	if err == nil {

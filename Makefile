@@ -1,0 +1,43 @@
+# What a person needs: make demo, make test. `make` alone lists the rest.
+
+GO       ?= go
+FUZZTIME ?= 30s
+VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
+VERSION_VAR := github.com/keyhold/keyhold/cli.version
+
+# SQLite is built without the door through which a query could load a library. The flags of the environment are kept.
+export GOFLAGS := $(strip $(shell $(GO) env GOFLAGS 2>/dev/null) -tags=sqlite_omit_load_extension)
+
+.DEFAULT_GOAL := help
+.PHONY: help deps build demo test lint fuzz clean ci
+
+help: ## list these targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
+
+deps: ## install SoftHSM2 and a C compiler, where they are missing
+	@.ci/deps
+
+build: deps ## build bin/keyhold
+	$(GO) build -trimpath -buildvcs=false -ldflags '-X $(VERSION_VAR)=$(VERSION)' -o bin/keyhold .
+
+demo: build ## show the main job on real input, step by step
+	@$(GO) run ./integration/demo -keyhold bin/keyhold -file README.md
+
+# The vet has -race too, so that SQLite is compiled once for both.
+test: deps ## every test, with the race detector
+	$(GO) vet -race ./...
+	@$(GO) build -o bin/testsummary ./internal/testsummary
+	@echo '$(GO) test -race ./...'
+	@$(GO) test -race -timeout 10m -json ./... | tee bin/test.json | bin/testsummary
+
+lint: deps ## format, vet, linters, build without C, tidy modules
+	.ci/lint
+
+fuzz: deps ## every fuzz target for FUZZTIME (30s)
+	.ci/fuzz $(FUZZTIME)
+
+clean: ## remove what was built
+	rm -rf bin
+
+ci: ## all that continuous integration runs
+	.ci/run
