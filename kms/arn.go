@@ -98,7 +98,7 @@ func isAliasRef(s string) bool {
 // errors are those of AWS (facts 3.4): an id of the wrong form, or an ARN of another region, is not found.
 func (r Realm) parseKeyRef(s string, account AccountID) (keyRef, error) {
 	if !strings.HasPrefix(s, "arn:") {
-		return parseResource(s, account, func() error { return api.InvalidKeyID(s) })
+		return parseName(s, account)
 	}
 	parts := strings.SplitN(s, ":", 6)
 	if len(parts) != 6 || parts[2] != "kms" || !isAccount(parts[4]) {
@@ -109,8 +109,10 @@ func (r Realm) parseKeyRef(s string, account AccountID) (keyRef, error) {
 	}
 	kind, id, _ := strings.Cut(parts[5], "/")
 	switch {
+	case kind == "key" && hasKeyIDForm(id): // not an alias: key/alias/x would slip past operations that take none
+		return keyRef{Account: AccountID(parts[4]), ID: KeyID(id)}, nil
 	case kind == "key":
-		return parseResource(id, AccountID(parts[4]), func() error { return api.InvalidKeyIDInARN(id) })
+		return keyRef{}, api.InvalidKeyIDInARN(id)
 	case strings.HasPrefix(parts[5], aliasPrefix):
 		return keyRef{Account: AccountID(parts[4]), Alias: parts[5]}, nil
 	default:
@@ -118,12 +120,13 @@ func (r Realm) parseKeyRef(s string, account AccountID) (keyRef, error) {
 	}
 }
 
-func parseResource(s string, account AccountID, malformed func() error) (keyRef, error) {
-	if strings.HasPrefix(s, aliasPrefix) {
+// parseName reads what is no ARN.
+func parseName(s string, account AccountID) (keyRef, error) {
+	switch {
+	case strings.HasPrefix(s, aliasPrefix):
 		return keyRef{Account: account, Alias: s}, nil
-	}
-	if !hasKeyIDForm(s) {
-		return keyRef{}, malformed()
+	case !hasKeyIDForm(s):
+		return keyRef{}, api.InvalidKeyID(s)
 	}
 	return keyRef{Account: account, ID: KeyID(s)}, nil
 }

@@ -85,7 +85,7 @@ func TestBlobsAreThoseOfThePublishedVectors(t *testing.T) {
 		}
 		text, err := json.MarshalIndent(out, "", "  ")
 		if err == nil {
-			err = os.WriteFile(vectorFile, append(text, '\n'), 0o644) //nolint:gosec // public
+			err = os.WriteFile(vectorFile, append(text, '\n'), 0o644)
 		}
 		if err != nil {
 			t.Fatal(err)

@@ -9,13 +9,13 @@ import (
 // appendField adds a length-prefixed octet string: 4 octets, big endian, then the octets. A sequence of fields is
 // injective: no two sequences of the same number of fields give the same octets.
 func appendField(b, field []byte) []byte {
-	return append(binary.BigEndian.AppendUint32(b, uint32(len(field))), field...) //nolint:gosec // fields are bounded by the wire
+	return append(binary.BigEndian.AppendUint32(b, uint32(len(field))), field...)
 }
 
 func appendString(b []byte, s string) []byte { return appendField(b, []byte(s)) }
 
 func appendInt(b []byte, n int64) []byte {
-	return appendField(b, binary.BigEndian.AppendUint64(nil, uint64(n))) //nolint:gosec // two's complement is injective
+	return appendField(b, binary.BigEndian.AppendUint64(nil, uint64(n)))
 }
 
 // contextVersion is the first octet of an encoded encryption context.
@@ -25,7 +25,7 @@ const contextVersion = 1
 // then name and value as fields, in ascending order of the names' octets. Nil and empty are the same. docs/format.md
 // has the definition and test vectors.
 func encodeContext(context map[string]string) []byte {
-	b := binary.BigEndian.AppendUint32([]byte{contextVersion}, uint32(len(context))) //nolint:gosec // bounded by api
+	b := binary.BigEndian.AppendUint32([]byte{contextVersion}, uint32(len(context)))
 	for _, name := range slices.Sorted(maps.Keys(context)) {
 		b = appendString(b, name)
 		b = appendString(b, context[name])

@@ -96,7 +96,7 @@ func (s *Service) inspectKey(ctx context.Context, id KeyID) Finding {
 		}
 	}
 	f.OK = true
-	f.Detail = fmt.Sprintf("%s, %d generation(s)", key.Row().State, key.Row().Current)
+	f.Detail = fmt.Sprintf("%s, %d generation(s): not readable, not wrappable, canary opens", key.Row().State, key.Row().Current)
 	return f
 }
 

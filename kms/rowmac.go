@@ -49,7 +49,7 @@ func (r *GenerationRow) octets() []byte {
 		string(r.RotationType), string(r.Canary.IV), string(r.Canary.Ciphertext)} {
 		b = appendString(b, s)
 	}
-	for _, n := range []int64{int64(r.Number), r.Rev, int64(r.Cipher.Mechanism), int64(r.Cipher.IV), int64(r.CreatedAt)} { //nolint:gosec // injective
+	for _, n := range []int64{int64(r.Number), r.Rev, int64(r.Cipher.Mechanism), int64(r.Cipher.IV), int64(r.CreatedAt)} {
 		b = appendInt(b, n)
 	}
 	return b
@@ -57,7 +57,7 @@ func (r *GenerationRow) octets() []byte {
 
 func (r *UsesRow) octets() []byte {
 	b := appendString(tableOctets("uses"), string(r.KeyID))
-	for _, n := range []int64{int64(r.Number), r.Rev, int64(r.Reserved)} { //nolint:gosec // injective
+	for _, n := range []int64{int64(r.Number), r.Rev, int64(r.Reserved)} {
 		b = appendInt(b, n)
 	}
 	return b

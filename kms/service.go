@@ -48,7 +48,7 @@ type Config struct {
 
 func (c Config) withDefaults() Config {
 	if c.Now == nil {
-		c.Now = time.Now //nolint:forbidigo // the edge
+		c.Now = time.Now
 	}
 	if c.Rand == nil {
 		c.Rand = rand.Reader
@@ -235,7 +235,10 @@ func (c *Call) commit(ctx context.Context, change Change, out any) error {
 	}
 	change.Events = append(change.Events, EventRow{ID: c.eventID, Record: record})
 	change.Expect = append(change.Expect, c.expectations(change)...)
-	if err := c.service.apply(ctx, change); err != nil {
+	switch err := c.service.apply(ctx, change); {
+	case errors.Is(err, ErrAliasLimit):
+		return api.AliasLimit(c.service.realm.KeyARN(change.Aliases[0].Account, change.Aliases[0].KeyID))
+	case err != nil:
 		return err
 	}
 	c.service.nursery.release(c.births)

@@ -25,7 +25,7 @@ var getKeyRotationStatus = kms.Operation[*api.GetKeyRotationStatusInput, *api.Ge
 		out := &api.GetKeyRotationStatusOutput{KeyID: string(row.ID)}
 		if row.RotationPeriodDays > 0 && row.State != keyspec.StatePendingDeletion {
 			out.KeyRotationEnabled = true
-			out.RotationPeriodInDays = int32(row.RotationPeriodDays) //nolint:gosec // 90..2560
+			out.RotationPeriodInDays = int32(row.RotationPeriodDays)
 			out.NextRotationDate = api.TimeOf(nextRotation(row, c.Now()))
 		}
 		return out, nil

@@ -14,7 +14,10 @@ var listKeyRotations = kms.Operation[*api.ListKeyRotationsInput, *api.ListKeyRot
 	Targets: func(in *api.ListKeyRotationsInput) []kms.Target {
 		return []kms.Target{kms.KeyOnly(in.KeyID, "kms:ListKeyRotations")}
 	},
-	Admit: kms.Admit[*api.ListKeyRotationsInput]{States: []kms.StateRule{kms.StatesAny}},
+	Admit: kms.Admit[*api.ListKeyRotationsInput]{
+		Origins: []keyspec.Origin{keyspec.OriginKMS, keyspec.OriginExternal},
+		States:  []kms.StateRule{kms.StatesAny},
+	},
 	Run: func(_ context.Context, c *kms.Call, in *api.ListKeyRotationsInput) (*api.ListKeyRotationsOutput, error) {
 		generations := c.Key(0).Generations()
 		if in.Include() == keyspec.RotationsOnly {

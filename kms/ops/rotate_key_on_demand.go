@@ -16,7 +16,8 @@ var rotateKeyOnDemand = kms.Operation[*api.RotateKeyOnDemandInput, *api.RotateKe
 		return []kms.Target{kms.KeyOnly(in.KeyID, "kms:RotateKeyOnDemand")}
 	},
 	Admit: kms.Admit[*api.RotateKeyOnDemandInput]{
-		States: []kms.StateRule{kms.StatesUsable},
+		Origins: []keyspec.Origin{keyspec.OriginKMS, keyspec.OriginExternal},
+		States:  []kms.StateRule{kms.StatesUsable},
 		Compat: func(c *kms.Call, _ *api.RotateKeyOnDemandInput) error {
 			if err := rotates(c.Key(0)); err != nil {
 				return err

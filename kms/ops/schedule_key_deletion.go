@@ -22,7 +22,7 @@ var scheduleKeyDeletion = kms.Operation[*api.ScheduleKeyDeletionInput, *api.Sche
 		row.DeletionAt = kms.MicrosOf(c.Now().AddDate(0, 0, in.Window()))
 		return kms.Change{Keys: []kms.KeyRow{row}}, &api.ScheduleKeyDeletionOutput{
 			KeyID: c.Key(0).ARN(), DeletionDate: api.Time(row.DeletionAt), KeyState: row.State,
-			PendingWindowInDays: int32(row.WindowDays), //nolint:gosec // 7..30
+			PendingWindowInDays: int32(row.WindowDays),
 		}, nil
 	},
 }

@@ -1,0 +1,219 @@
+package ops_test
+
+import (
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/keyhold/keyhold/kms"
+	"github.com/keyhold/keyhold/kms/api"
+	"github.com/keyhold/keyhold/kms/keyspec"
+	"github.com/keyhold/keyhold/kms/ops"
+)
+
+const operationsIntroduction = `# Operations
+
+Every operation of the AWS KMS API that Keyhold serves. The file is written by ` + "`go test ./kms/ops -update`" + `:
+actions come from the table of operations, the forms of key identifiers and what is refused from trying. The answers to
+keys in other states are in [states.md](states.md).
+
+- **Effect**: *reads* rows, *uses* a key or the token's random generator, or *changes* rows.
+- **Action**: what the caller must be allowed, in a key policy or, where no key is named, for the account.
+- **Key**: the members that name a key, and the forms that they take.
+- **States**: the key states that are no obstacle.
+- **Refused**: members and values that AWS has and this server does not serve. Each is answered with
+  ` + "`UnsupportedOperationException`" + ` and a sentence that names it; none is passed over.
+
+An operation with DryRun answers a request that sets it with ` + "`DryRunOperationException`" + ` when it would have
+succeeded, and changes nothing.
+
+| Operation | Effect | Action | Key | States | DryRun | Refused |
+|---|---|---|---|---|---|---|
+`
+
+func TestTheDocumentOfOperationsIsCurrent(t *testing.T) {
+	b := newBench(t)
+	effects := map[kms.Effect]string{kms.Read: "reads", kms.Use: "uses", kms.Mutate: "changes"}
+	var doc strings.Builder
+	doc.WriteString(operationsIntroduction)
+	for _, row := range ops.Table() {
+		d := row.Describe()
+		dryRun := "no"
+		if d.DryRun {
+			dryRun = "yes"
+		}
+		fmt.Fprintf(&doc, "| %s | %s | %s | %s | %s | %s | %s |\n", d.Name, effects[d.Effect], lines(actions(t, row)),
+			lines(keyForms(b, d)), lines(acceptedStates(d)), dryRun, lines(unserved(d)))
+	}
+	golden(t, "../../docs/operations.md", doc.String())
+}
+
+// lines is a list in one cell.
+func lines(list []string) string {
+	if len(list) == 0 {
+		return "–"
+	}
+	return strings.Join(list, "<br>")
+}
+
+func TestEveryOperationNeedsTheActionOfItsNameAndReEncryptTwo(t *testing.T) {
+	for _, row := range ops.Table() {
+		name := row.Describe().Name
+		want := []string{"`kms:" + name + "`"}
+		if name == "ReEncrypt" {
+			want = []string{"`kms:ReEncryptFrom`", "`kms:ReEncryptTo`"}
+		}
+		if got := actions(t, row); !slices.Equal(got, want) {
+			t.Errorf("%s needs %v, want %v", name, got, want)
+		}
+	}
+}
+
+// actions are those of the row's targets, for a request with every member that names a key and for one without.
+func actions(t *testing.T, row kms.Row) []string {
+	t.Helper()
+	targets := reflect.ValueOf(row).FieldByName("Targets")
+	var list []string
+	name := row.Describe().Name
+	for _, in := range []kms.Input{sample(t, name, subject{key: "k", other: "k", alias: "a", fresh: "a"}), row.Describe().NewInput()} {
+		found, ok := targets.Call([]reflect.Value{reflect.ValueOf(in)})[0].Interface().([]kms.Target)
+		if !ok {
+			t.Fatalf("the row of %s does not say its targets", name)
+		}
+		for _, target := range found {
+			if action := "`" + target.Action + "`"; !slices.Contains(list, action) {
+				list = append(list, action)
+			}
+		}
+	}
+	return list
+}
+
+// keyForms says which identifiers each member takes. A form is accepted when a request that should otherwise succeed
+// does.
+func keyForms(b *bench, d kms.Description) []string {
+	b.t.Helper()
+	var list []string
+	members := keyMembers(d.NewInput())
+	if _, ok := reflect.TypeOf(d.NewInput()).Elem().FieldByName("AliasName"); ok {
+		members = append([]string{"AliasName"}, members...)
+	}
+	for _, name := range members {
+		var forms []string
+		for i, form := range []string{"id", "key ARN", "alias", "alias ARN"} {
+			s := b.newSubject(fmt.Sprintf("forms-%s-%s-%d", d.Name, name, i))
+			in := sample(b.t, d.Name, s)
+			if d.Name == "CancelKeyDeletion" {
+				must[any](b, "ScheduleKeyDeletion", &api.ScheduleKeyDeletionInput{KeyID: &s.key})
+			}
+			id, alias := s.key, s.alias
+			if *member(b.t, in, name).Interface().(*string) == s.other {
+				id, alias = s.other, s.alias+"-other"
+				b.newAlias(alias, id)
+			}
+			ref := []string{id, keyARN(id), alias, arnBase + alias}[i]
+			member(b.t, in, name).Set(reflect.ValueOf(&ref))
+			if _, err := try[any](b, d.Name, in); err == nil {
+				forms = append(forms, form)
+			}
+		}
+		if len(forms) > 0 {
+			list = append(list, name+": "+strings.Join(forms, ", "))
+		}
+	}
+	return list
+}
+
+func acceptedStates(d kms.Description) []string {
+	var list []string
+	for _, row := range stateRows() {
+		if row.Name != d.Name {
+			continue
+		}
+		var yes, no []string
+		for _, s := range keyspec.KeyStates.Values() {
+			if name, _ := row.answer(s, ""); name == "" {
+				yes = append(yes, string(s))
+			} else {
+				no = append(no, string(s))
+			}
+		}
+		text := strings.Join(yes, ", ")
+		switch {
+		case len(no) == 0:
+			text = "any"
+		case len(no) < len(yes):
+			text = "all but " + strings.Join(no, ", ")
+		}
+		if _, which, ok := strings.Cut(row.name, "/"); ok {
+			text = which + " key: " + text
+		}
+		list = append(list, text)
+	}
+	return list
+}
+
+// unserved tries every member of a shape with every kind of value, and collects those that are refused by name.
+func unserved(d kms.Description) []string {
+	var list []string
+	shape := reflect.TypeOf(d.NewInput()).Elem()
+	for i := range shape.NumField() {
+		name, _, _ := strings.Cut(shape.Field(i).Tag.Get("json"), ",")
+		var no, yes []string
+		for _, value := range candidates(shape.Field(i).Type) {
+			in := d.NewInput()
+			judge, ok := in.(interface{ Unserved() error })
+			if !ok {
+				return nil
+			}
+			reflect.ValueOf(in).Elem().Field(i).Set(value.value)
+			if err := judge.Unserved(); err != nil && strings.Contains(err.Error(), ": "+name+" ") {
+				no = append(no, value.name)
+			} else {
+				yes = append(yes, value.name)
+			}
+		}
+		switch {
+		case len(no) == 0:
+		case len(yes) == 0:
+			list = append(list, name)
+		case len(yes) < len(no):
+			list = append(list, name+": all but "+strings.Join(yes, ", "))
+		default:
+			list = append(list, name+": "+strings.Join(no, ", "))
+		}
+	}
+	return list
+}
+
+type candidate struct {
+	name  string
+	value reflect.Value
+}
+
+// candidates are values of a member that a shape could refuse; where one is as good as another it has no name.
+func candidates(t reflect.Type) []candidate {
+	switch t {
+	case reflect.TypeFor[*keyspec.KeySpec]():
+		return each(keyspec.KeySpecs)
+	case reflect.TypeFor[*keyspec.Origin]():
+		return each(keyspec.Origins)
+	case reflect.TypeFor[*string]():
+		return []candidate{{"", reflect.ValueOf(new("x"))}}
+	case reflect.TypeFor[*bool]():
+		return []candidate{{"true", reflect.ValueOf(new(true))}, {"false", reflect.ValueOf(new(false))}}
+	case reflect.TypeFor[*api.RecipientInfo]():
+		return []candidate{{"", reflect.ValueOf(new(api.RecipientInfo))}}
+	}
+	return nil
+}
+
+func each[T ~string](set keyspec.Set[T]) []candidate {
+	var list []candidate
+	for _, v := range set.Values() {
+		list = append(list, candidate{string(v), reflect.ValueOf(&v)})
+	}
+	return list
+}
