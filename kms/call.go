@@ -120,6 +120,8 @@ func (c *Call) authorizeKey(t resolved) error {
 		return api.CiphertextRefersTo()
 	case decision.ExplicitDeny:
 		return api.AccessDenied(c.caller.ARN, t.Action, t.key.ARN(), api.DeniedByResource)
+	case decision.Delegated: // the key policy leaves it to identity policies, and none allows it
+		return api.AccessDenied(c.caller.ARN, t.Action, t.key.ARN(), api.NoIdentityPolicy)
 	default:
 		return api.AccessDenied(c.caller.ARN, t.Action, t.key.ARN(), api.NoResourcePolicy)
 	}

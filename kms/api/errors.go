@@ -5,7 +5,6 @@ package api
 
 import (
 	"errors"
-	"net/http"
 )
 
 // Fault says whose fault an error is.
@@ -53,7 +52,7 @@ func (e *Error) Status() int { return e.row().status }
 
 // Fault says whether the client or the server is at fault.
 func (e *Error) Fault() Fault {
-	if e.row().status >= http.StatusInternalServerError {
+	if e.row().status >= serverError {
 		return FaultServer
 	}
 	return FaultClient
