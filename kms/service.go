@@ -8,7 +8,6 @@ import (
 	"io"
 	"log/slog"
 	"runtime/debug"
-	"sync"
 	"time"
 
 	"github.com/keyhold/keyhold/kms/api"
@@ -80,7 +79,7 @@ type Service struct {
 	counters  *counters
 	locks     *nameLocks
 	nursery   *nursery
-	draining  sync.Mutex
+	outbox    outbox
 }
 
 // New opens the service over an initialised store: it checks that the store is authentic and belongs to this token,
@@ -276,7 +275,13 @@ func (s *Service) apply(ctx context.Context, change Change) error {
 	if err != nil {
 		return err
 	}
+	for _, e := range change.Events {
+		s.outbox.announce(e.ID)
+	}
 	err = s.store.Apply(context.WithoutCancel(ctx), change)
+	if err != nil {
+		s.outbox.retract(change.Events)
+	}
 	s.snapshots.invalidate(change)
 	if errors.Is(err, ErrConflict) {
 		return errStale
@@ -313,46 +318,4 @@ func (s *Service) checkTransitions(ctx context.Context, change Change) error {
 		}
 	}
 	return nil
-}
-
-const drainBatch = 256
-
-// drain moves committed events from the outbox to the log. An event that a crash left in both is recognised by its id.
-func (s *Service) drain(ctx context.Context) error {
-	ctx = context.WithoutCancel(ctx)
-	s.draining.Lock()
-	defer s.draining.Unlock()
-	for {
-		events, err := s.store.Outbox(ctx, drainBatch)
-		if err != nil || len(events) == 0 {
-			return err
-		}
-		ids := make([]string, len(events))
-		for i, e := range events {
-			ids[i] = e.ID
-		}
-		if err := s.appendMissing(ctx, ids, events); err != nil {
-			return err
-		}
-		if err := s.store.Drained(ctx, ids); err != nil {
-			return err
-		}
-	}
-}
-
-func (s *Service) appendMissing(ctx context.Context, ids []string, events []EventRow) error {
-	present, err := s.audit.Has(ctx, ids)
-	if err != nil {
-		return err
-	}
-	var records [][]byte
-	for _, e := range events {
-		if !present[e.ID] {
-			records = append(records, e.Record)
-		}
-	}
-	if len(records) == 0 {
-		return nil
-	}
-	return s.audit.Append(ctx, records...)
 }

@@ -2,6 +2,7 @@ package policy
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"reflect"
@@ -241,8 +242,8 @@ func FuzzParse(f *testing.F) {
 }
 
 func checkRefusal(t *testing.T, p *Policy, err error, document string) {
-	e, ok := err.(*Error) //nolint:errorlint // the promise is the type itself
-	if p != nil || !ok || e.Message == "" {
+	var e *Error
+	if p != nil || !errors.As(err, &e) || e.Message == "" {
 		t.Fatalf("refused with %v, %#v", p, err)
 	}
 	lines := strings.Split(document, "\n")

@@ -1,0 +1,93 @@
+package kms
+
+import (
+	"context"
+	"sync"
+)
+
+const drainBatch = 256
+
+// outbox moves the events of mutations from the store into the log, each once. An event that this process committed
+// and has not tried to log yet is fresh; of any other it asks the log, which may have to search all of itself.
+type outbox struct {
+	draining sync.Mutex
+
+	mu    sync.Mutex
+	fresh map[string]bool
+}
+
+// announce says that an event is about to be committed.
+func (o *outbox) announce(id string) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.fresh == nil {
+		o.fresh = map[string]bool{}
+	}
+	o.fresh[id] = true
+}
+
+// retract forgets events whose transaction failed. Should they have been committed after all, the log is asked.
+func (o *outbox) retract(events []EventRow) {
+	for _, e := range events {
+		o.takeFresh(e.ID)
+	}
+}
+
+// takeFresh tells whether an event is fresh; from now on it is not, whatever becomes of the attempt to log it.
+func (o *outbox) takeFresh(id string) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	fresh := o.fresh[id]
+	delete(o.fresh, id)
+	return fresh
+}
+
+// drain brings every committed event into the log. An event that a crash left in both places is recognised by its id.
+func (s *Service) drain(ctx context.Context) error {
+	ctx = context.WithoutCancel(ctx)
+	s.outbox.draining.Lock()
+	defer s.outbox.draining.Unlock()
+	for {
+		events, err := s.store.Outbox(ctx, drainBatch)
+		if err != nil || len(events) == 0 {
+			return err
+		}
+		if err := s.logEvents(ctx, events); err != nil {
+			return err
+		}
+		ids := make([]string, len(events))
+		for i, e := range events {
+			ids[i] = e.ID
+		}
+		if err := s.store.Drained(ctx, ids); err != nil {
+			return err
+		}
+	}
+}
+
+// logEvents appends the events that the log does not have.
+func (s *Service) logEvents(ctx context.Context, events []EventRow) error {
+	var doubtful []string
+	for _, e := range events {
+		if !s.outbox.takeFresh(e.ID) {
+			doubtful = append(doubtful, e.ID)
+		}
+	}
+	var present map[string]bool
+	if len(doubtful) > 0 {
+		var err error
+		if present, err = s.audit.Has(ctx, doubtful); err != nil {
+			return err
+		}
+	}
+	var records [][]byte
+	for _, e := range events {
+		if !present[e.ID] {
+			records = append(records, e.Record)
+		}
+	}
+	if len(records) == 0 {
+		return nil
+	}
+	return s.audit.Append(ctx, records...)
+}
