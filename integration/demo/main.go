@@ -81,7 +81,7 @@ func (d *demo) path(name string) string { return filepath.Join(d.dir, name) }
 
 // keyhold runs the program on the demo's data directory, and shows the command as one would type it.
 func (d *demo) keyhold(args ...string) (stdout string, err error) {
-	fmt.Fprintf(d.out, "   $ keyhold %s\n", strings.ReplaceAll(strings.Join(args, " "), d.dir+string(filepath.Separator), ""))
+	fmt.Fprintf(d.out, "   $ keyhold %s\n", d.typed(args))
 	cmd := exec.Command(d.program, append([]string{"--data", d.path("keyhold-data")}, args...)...)
 	var out, talk bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &talk
@@ -91,12 +91,27 @@ func (d *demo) keyhold(args ...string) (stdout string, err error) {
 	return out.String(), nil
 }
 
+// typed is a command line as one would type it in the demo's directory.
+func (d *demo) typed(args []string) string {
+	words := make([]string, len(args))
+	for i, a := range args {
+		words[i] = strings.TrimPrefix(a, d.dir+string(filepath.Separator))
+		if strings.Contains(a, " ") {
+			words[i] = "'" + words[i] + "'"
+		}
+	}
+	return strings.Join(words, " ")
+}
+
 // refused runs the program and wants it to fail, saying why.
-func (d *demo) refused(why string, args ...string) error {
-	_, err := d.keyhold(args...)
+func (d *demo) refused(why, outFile string, args ...string) error {
+	_, err := d.keyhold(append(args, "--out", d.path(outFile))...)
+	_, statErr := os.Stat(d.path(outFile))
 	switch {
 	case err == nil:
 		return errors.New("it was not refused")
+	case !errors.Is(statErr, os.ErrNotExist):
+		return fmt.Errorf("it was refused but left %s", outFile)
 	case !strings.Contains(err.Error(), why):
 		return fmt.Errorf("it was refused for another reason: %w", err)
 	}
@@ -235,7 +250,7 @@ func (d *demo) decryptFile() error {
 
 func (d *demo) wrongContext() error {
 	d.say("Try to unwrap it with a wrong encryption context: refused.")
-	return d.refused("InvalidCiphertextException", "decrypt", d.path("data.key.wrapped"), "--context", "Tenant=43", "--out", d.path("wrong.key"))
+	return d.refused("InvalidCiphertextException", "wrong.key", "decrypt", d.path("data.key.wrapped"), "--context", "Tenant=43")
 }
 
 func (d *demo) custody() error {
@@ -263,5 +278,5 @@ func (d *demo) disable() error {
 	if _, err := d.keyhold("key", "disable", id); err != nil {
 		return err
 	}
-	return d.refused("DisabledException", "decrypt", d.path("data.key.wrapped"), "--context", encryptionContext, "--out", d.path("late.key"))
+	return d.refused("DisabledException", "late.key", "decrypt", d.path("data.key.wrapped"), "--context", encryptionContext)
 }

@@ -1,0 +1,130 @@
+package cli
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+)
+
+// arrange puts the words of a command line into the order that the parser of flags wants: global flags, commands, the
+// command's flags, operands. So flags may stand anywhere. It refuses flags that nobody knows, and flags without the value
+// that they want.
+func arrange(app *cli.App, args []string) ([]string, error) {
+	if len(args) == 0 || len(args) > 1 && args[1] == completeName {
+		return args, nil
+	}
+	l := newLine(app)
+	words := args[1:]
+	if len(words) > 0 && words[0] == "help" {
+		words = append(slices.Clone(words[1:]), "--help")
+	}
+	for len(words) > 0 {
+		words = l.take(words)
+	}
+	if l.problem != nil {
+		return nil, &usageError{cause: l.problem, usage: strings.Join(append([]string{app.HelpName}, l.path...), " ") + " --help tells the flags"}
+	}
+	out := slices.Concat(args[:1], l.global, l.path, l.local)
+	if len(l.operands) > 0 && len(l.path) > 0 {
+		out = append(out, "--")
+	}
+	return append(out, l.operands...), nil
+}
+
+// line is a command line as far as it has been read.
+type line struct {
+	level  []*cli.Command // the commands that may come next
+	leaf   bool           // nothing but flags and operands can come
+	known  []cli.Flag     // flags that may come
+	shared []cli.Flag     // of those the global ones
+
+	global, path, local, operands []string
+
+	problem error // the first mistake
+}
+
+func newLine(app *cli.App) *line {
+	shared := append(slices.Clone(app.Flags), cli.VersionFlag)
+	return &line{level: app.Commands, known: append(shared, cli.HelpFlag), shared: shared}
+}
+
+// take reads one word, with the value if it is a flag, and returns the rest.
+func (l *line) take(words []string) []string {
+	word, rest := words[0], words[1:]
+	switch {
+	case word == "--":
+		l.operands = append(l.operands, rest...)
+		return nil
+	case strings.HasPrefix(word, "-") && word != "-":
+		return l.flag(word, rest)
+	case l.leaf:
+		l.operands = append(l.operands, word)
+		return rest
+	}
+	l.path = append(l.path, word)
+	at := slices.IndexFunc(l.level, func(c *cli.Command) bool { return c.HasName(word) })
+	if at < 0 {
+		l.level, l.leaf = nil, true
+		return rest
+	}
+	command := l.level[at]
+	l.level, l.leaf = command.Subcommands, len(command.Subcommands) == 0
+	l.known = append(slices.Concat(l.shared, command.Flags), cli.HelpFlag)
+	return rest
+}
+
+func (l *line) flag(word string, rest []string) []string {
+	name, _, hasValue := strings.Cut(strings.TrimLeft(word, "-"), "=")
+	known := findFlag(l.known, name)
+	if known == nil {
+		l.refuse("there is no flag %s here%s", word, l.proposal(name))
+		return rest
+	}
+	to := &l.local
+	if findFlag(l.shared, name) != nil {
+		to = &l.global
+	}
+	*to = append(*to, word)
+	if !takesValue(known) || hasValue {
+		return rest
+	}
+	if len(rest) == 0 {
+		l.refuse("the flag %s wants a value", word)
+		return nil
+	}
+	*to = append(*to, rest[0])
+	return rest[1:]
+}
+
+func (l *line) refuse(format string, args ...any) {
+	if l.problem == nil {
+		l.problem = fmt.Errorf(format, args...)
+	}
+}
+
+// proposal names the flag that was probably meant.
+func (l *line) proposal(name string) string {
+	var names []string
+	for _, f := range l.known {
+		names = append(names, f.Names()[0])
+	}
+	if near := nearest(name, names); near != "" {
+		return "; did you mean --" + near + "?"
+	}
+	return ""
+}
+
+func findFlag(flags []cli.Flag, name string) cli.Flag {
+	at := slices.IndexFunc(flags, func(f cli.Flag) bool { return slices.Contains(f.Names(), name) })
+	if at < 0 {
+		return nil
+	}
+	return flags[at]
+}
+
+func takesValue(f cli.Flag) bool {
+	d, ok := f.(cli.DocGenerationFlag)
+	return ok && d.TakesValue()
+}

@@ -1,0 +1,126 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/keyhold/keyhold/internal/secret"
+	"github.com/keyhold/keyhold/kms"
+	"github.com/keyhold/keyhold/kms/api"
+	"github.com/keyhold/keyhold/kms/ops"
+	"github.com/urfave/cli/v2"
+)
+
+func (p *program) callCommand() *cli.Command {
+	return &cli.Command{
+		Name: "call", Usage: "send any API operation, with JSON", ArgsUsage: "OPERATION [JSON|@FILE|-]",
+		Description: describe("Sends the operation with the members of a JSON object and prints the answer as JSON. Names of operations and\n"+
+			"members are those of the AWS KMS API; a member that the operation does not have is refused. What is secret belongs\n"+
+			"into a file or the standard input: other users can see command lines.",
+			"keyhold call --list",
+			`keyhold call DescribeKey '{"KeyId": "alias/orders"}'`),
+		Flags: []cli.Flag{
+			&cli.BoolFlag{Name: "list", Usage: "list the operations"},
+			dryRunFlag(),
+		},
+		Action: p.command(0, 2, p.call),
+	}
+}
+
+func (p *program) call(c *cli.Context) error {
+	table := map[string]kms.Description{}
+	for _, row := range ops.Table() {
+		table[row.Describe().Name] = row.Describe()
+	}
+	if c.Bool("list") {
+		return p.listOperations(c, table)
+	}
+	if c.NArg() == 0 {
+		return usagef(c, "name an operation, or --list")
+	}
+	name := c.Args().First()
+	row, known := table[name]
+	if !known {
+		return api.UnknownOperation()
+	}
+	in, err := p.callInput(c, row)
+	if err != nil {
+		return err
+	}
+	return p.with(c, func(ctx context.Context, s *session) error {
+		out, err := s.service.Do(ctx, kms.Request{Operation: name, Caller: s.caller, Input: in})
+		if err != nil {
+			return err
+		}
+		text, err := api.Encode(out)
+		if err != nil {
+			return err
+		}
+		defer secret.Wipe(text)
+		return p.print(text, []byte("\n"))
+	})
+}
+
+// callInput reads the members, and refuses what the operation does not have.
+func (p *program) callInput(c *cli.Context, row kms.Description) (kms.Input, error) {
+	text, err := p.callText(c)
+	if err != nil {
+		return nil, err
+	}
+	defer secret.Wipe(text)
+	in := row.NewInput()
+	err = api.Decode(text, in, api.RefuseUnknown)
+	var unknown *api.UnknownMembersError
+	if errors.As(err, &unknown) {
+		return nil, usagef(c, "%s does not have: %s", row.Name, strings.Join(unknown.Members, ", "))
+	}
+	if err != nil {
+		return nil, err
+	}
+	if c.Bool("dry-run") {
+		if !row.DryRun {
+			return nil, usagef(c, "%s has no dry run", row.Name)
+		}
+		reflect.ValueOf(in).Elem().FieldByName("DryRun").Set(reflect.ValueOf(new(true)))
+	}
+	return in, nil
+}
+
+func (p *program) callText(c *cli.Context) ([]byte, error) {
+	switch word := c.Args().Get(1); {
+	case word == "":
+		return []byte("{}"), nil
+	case word == "-":
+		return p.readInput(c.Context, "-", api.MaxBody)
+	case strings.HasPrefix(word, "@"):
+		return p.readInput(c.Context, word[1:], api.MaxBody)
+	default:
+		return []byte(word), nil
+	}
+}
+
+// operationEntry is a line of call --list.
+type operationEntry struct {
+	Name   string `json:"name"`
+	Effect string `json:"effect"`
+	DryRun bool   `json:"dryRun"`
+}
+
+var effectNames = map[kms.Effect]string{kms.Read: "reads", kms.Use: "uses a key", kms.Mutate: "changes"}
+
+func (p *program) listOperations(c *cli.Context, rows map[string]kms.Description) error {
+	var list []operationEntry
+	for _, name := range slices.Sorted(maps.Keys(rows)) {
+		list = append(list, operationEntry{name, effectNames[rows[name].Effect], rows[name].DryRun})
+	}
+	return p.showOwn(c, list, func(t *table) {
+		t.row("OPERATION", "EFFECT", "DRY RUN")
+		for _, e := range list {
+			t.row(e.Name, e.Effect, yesNo(e.DryRun))
+		}
+	})
+}

@@ -1,0 +1,114 @@
+package cli
+
+import (
+	"embed"
+	"slices"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+)
+
+// completeName is the hidden command that the scripts ask what may come next.
+const completeName = "__complete"
+
+//go:embed completion
+var completionScripts embed.FS
+
+// completionFiles are the scripts by shell.
+var completionFiles = map[string]string{"bash": "completion/bash.sh", "zsh": "completion/zsh.sh", "fish": "completion/fish.fish"}
+
+func (p *program) completionCommand() *cli.Command {
+	return &cli.Command{
+		Name: "completion", Usage: "print a script that lets a shell complete commands and flags", ArgsUsage: "bash|zsh|fish",
+		Description: describe("The first lines of the script say where it belongs.", "source <(keyhold completion bash)"),
+		Action: p.command(1, 1, func(c *cli.Context) error {
+			file, known := completionFiles[c.Args().First()]
+			if !known {
+				return usagef(c, "%q: the shells are bash, zsh and fish", c.Args().First())
+			}
+			text, err := completionScripts.ReadFile(file)
+			if err != nil {
+				return err
+			}
+			return p.print(text)
+		}),
+	}
+}
+
+func (p *program) completeCommand() *cli.Command {
+	return &cli.Command{
+		Name: completeName, Hidden: true, SkipFlagParsing: true, Usage: "list what may come next",
+		Action: func(c *cli.Context) error {
+			words := c.Args().Slice()
+			if len(words) < 3 {
+				return nil // a shell, the program's name and the word to complete
+			}
+			for _, s := range suggest(c.App, words[2:]) {
+				if err := p.print([]byte(s.line(words[0]) + "\n")); err != nil {
+					return err
+				}
+			}
+			return nil
+		},
+	}
+}
+
+// suggestion is a word that may come next.
+type suggestion struct{ word, usage string }
+
+// line is the suggestion as the shell's script wants it.
+func (s suggestion) line(shell string) string {
+	switch shell {
+	case "fish":
+		return s.word + "\t" + s.usage
+	case "zsh":
+		return strings.ReplaceAll(s.word, ":", `\:`) + ":" + s.usage
+	default:
+		return s.word
+	}
+}
+
+// suggest lists what the last of the words may become: commands, flags, or the values of a flag. Nothing means that the
+// shell's own completion of files will do.
+func suggest(app *cli.App, words []string) []suggestion {
+	l := newLine(app)
+	last := len(words) - 1
+	for before := words[:last]; len(before) > 0; {
+		if f := findFlag(l.known, strings.TrimLeft(before[0], "-")); strings.HasPrefix(before[0], "-") && len(before) == 1 &&
+			f != nil && takesValue(f) {
+			return valuesOf(f, words[last])
+		}
+		before = l.take(before)
+	}
+	var found []suggestion
+	if strings.HasPrefix(words[last], "-") {
+		for _, f := range l.known {
+			if d, ok := f.(cli.DocGenerationFlag); ok {
+				found = append(found, suggestion{"--" + f.Names()[0], strings.ReplaceAll(d.GetUsage(), "`", "")})
+			}
+		}
+	} else {
+		for _, c := range l.level {
+			if !c.Hidden {
+				found = append(found, suggestion{c.Name, c.Usage})
+			}
+		}
+		if len(l.path) > 0 && l.path[0] == "completion" {
+			found = append(found, suggestion{"bash", "script"}, suggestion{"fish", "script"}, suggestion{"zsh", "script"})
+		}
+	}
+	return beginning(words[last], found)
+}
+
+// valuesOf are the values of a flag that has few.
+func valuesOf(f cli.Flag, prefix string) []suggestion {
+	var found []suggestion
+	if f.Names()[0] == "output" {
+		found = []suggestion{{formatTable, "for people"}, {formatJSON, "for programs"}}
+	}
+	return beginning(prefix, found)
+}
+
+func beginning(prefix string, all []suggestion) []suggestion {
+	return slices.DeleteFunc(all, func(s suggestion) bool { return !strings.HasPrefix(s.word, prefix) })
+}

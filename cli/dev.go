@@ -1,0 +1,160 @@
+package cli
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/keyhold/keyhold/configs"
+	"github.com/keyhold/keyhold/hsm"
+	"github.com/keyhold/keyhold/internal/secret"
+	"github.com/keyhold/keyhold/kms"
+	"github.com/keyhold/keyhold/kms/store/sqlite"
+	"github.com/keyhold/keyhold/softhsm"
+	"github.com/urfave/cli/v2"
+)
+
+// The parts of a throw-away data directory beside the usual ones.
+const (
+	devToken = "keyhold-dev"
+	devHome  = "softhsm"
+	devPIN   = "pin"
+)
+
+func (p *program) devCommand() *cli.Command {
+	return &cli.Command{
+		Name: "dev", Usage: "make a throw-away data directory on a SoftHSM2 token of its own", ArgsUsage: noOperands,
+		Description: describe("Makes a SoftHSM2 token with a random PIN inside the data directory and initialises both. The keys are files, so\n"+
+			"nothing that matters belongs there. On a directory that is ready it only says so. To be rid of it, remove it.",
+			"keyhold dev --data /tmp/keyhold"),
+		Flags: []cli.Flag{
+			&cli.StringFlag{Name: "account", Usage: "the account in ARNs: 12 `DIGITS`", Value: "111122223333"},
+			&cli.StringFlag{Name: "region", Usage: "the `REGION` in ARNs", Value: "us-east-1"},
+		},
+		Action: p.command(0, 0, p.dev),
+	}
+}
+
+func (p *program) dev(c *cli.Context) error {
+	if c.String("config") != "" {
+		return usagef(c, "dev writes a configuration of its own; leave out --config and KEYHOLD_CONFIG")
+	}
+	config, err := devConfig(c)
+	if err != nil {
+		return err
+	}
+	if _, err := softhsm.Find(); err != nil {
+		return err
+	}
+	s := p.session(c, config)
+	err = p.devOn(c, s)
+	if err == nil {
+		err = p.showDirectory(c, s)
+	}
+	if err := errors.Join(err, s.close(c.Context)); err != nil {
+		return err
+	}
+	p.sayNext(c, "keyhold key create --alias app", "keyhold data-key alias/app", "keyhold doctor")
+	return nil
+}
+
+// devConfig is the configuration of a throw-away directory that is already there, or of a new one.
+func devConfig(c *cli.Context) (configs.Config, error) {
+	there, err := configs.Load(configPath(c))
+	switch {
+	case err == nil && !there.Dev:
+		return there, advise(fmt.Errorf("%s is a lasting data directory, and dev makes throw-away ones", c.String("data")), "name another directory with --data")
+	case err == nil && (c.IsSet("account") && c.String("account") != there.Account || c.IsSet("region") && c.String("region") != there.Region):
+		return there, advise(fmt.Errorf("%s is there already, for account %s in region %s", c.String("data"), there.Account, there.Region), "remove it, or name another directory with --data")
+	case err == nil || !errors.Is(err, fs.ErrNotExist):
+		return there, err
+	}
+	config := configs.Config{
+		Account: c.String("account"), Region: c.String("region"), Dev: true,
+		Module: configs.Module{Profile: "softhsm2", Env: map[string]string{"SOFTHSM2_CONF": "./" + devHome + "/softhsm2.conf"}},
+		Token:  configs.Token{Label: devToken, PIN: configs.PIN{File: devPIN}, Exclusive: new(true)},
+	}
+	if err := config.Validate(); err != nil {
+		return config, usagef(c, "%w", inFlags(err))
+	}
+	return complete(config)
+}
+
+func (p *program) devOn(c *cli.Context, s *session) (err error) {
+	if s.store, err = p.takeStore(c, s.config, s.log, sqlite.Create); err != nil {
+		return err
+	}
+	meta, err := s.store.Meta(c.Context)
+	switch {
+	case err == nil && meta.Ready && !meta.Dev:
+		return advise(fmt.Errorf("%s is a lasting data directory, and dev makes throw-away ones", s.dir), "name another directory with --data")
+	case err == nil && meta.Ready:
+		return s.open(c.Context)
+	case err != nil && !errors.Is(err, kms.ErrNotFound):
+		return err
+	}
+	if err := makeDevToken(c.Context, s.dir); err != nil {
+		return err
+	}
+	path := configPath(c)
+	if err := configs.Write(path, s.config); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	if s.config, err = configs.Load(path); err != nil {
+		return err
+	}
+	s.pin = pinSource(s.config.Token.PIN)
+	if err := s.openToken(c.Context); err != nil {
+		return err
+	}
+	return s.begin(c.Context)
+}
+
+// makeDevToken makes the token and its PIN. What an earlier attempt left is thrown away: no key was ever made there.
+func makeDevToken(ctx context.Context, dir string) error {
+	if err := os.RemoveAll(filepath.Join(dir, devHome)); err != nil {
+		return fmt.Errorf("remove an unfinished token: %w", err)
+	}
+	home, err := softhsm.Prepare(filepath.Join(dir, devHome))
+	if err != nil {
+		return err
+	}
+	pin, officer := secret.New([]byte(rand.Text())), secret.New([]byte(rand.Text()))
+	defer pin.Wipe()
+	defer officer.Wipe()
+	if err := writeFile(filepath.Join(dir, devPIN), pin.Reveal(), true); err != nil {
+		return err
+	}
+	return hsm.InitToken(ctx, hsm.NewToken{Module: home.Module, Env: home.Env(), Label: devToken, SOPIN: officer, PIN: pin})
+}
+
+// sayNext proposes commands to paste.
+func (p *program) sayNext(c *cli.Context, commands ...string) {
+	var text string
+	if dir := c.String("data"); dir != defaultData {
+		text += "\n    export KEYHOLD_DATA=" + shellWord(absolute(dir))
+	}
+	if file := c.String("config"); file != "" {
+		text += "\n    export KEYHOLD_CONFIG=" + shellWord(absolute(file))
+	}
+	for _, command := range commands {
+		text += "\n    " + command
+	}
+	p.sayf("the data directory is ready. Next:")
+	_, _ = fmt.Fprintf(p.err, "%s\n\n", text)
+}
+
+// shellWord quotes a word for a shell where that is needed.
+func shellWord(s string) string {
+	if s != "" && !strings.ContainsFunc(s, func(r rune) bool {
+		return !strings.ContainsRune("/._-+@%", r) && (r < '0' || r > '9') && (r < 'a' || r > 'z') && (r < 'A' || r > 'Z')
+	}) {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+}

@@ -1,0 +1,195 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/keyhold/keyhold/configs"
+	"github.com/keyhold/keyhold/hsm"
+	"github.com/keyhold/keyhold/kms"
+	"github.com/keyhold/keyhold/kms/audit"
+	"github.com/keyhold/keyhold/kms/ops"
+	"github.com/keyhold/keyhold/kms/store/sqlite"
+	"github.com/urfave/cli/v2"
+)
+
+var (
+	_ kms.Device = (*hsm.Token)(nil)
+	_ kms.Log    = (*audit.Log)(nil)
+)
+
+// configName is the configuration in a data directory.
+const configName = "keyhold.yaml"
+
+// session is an open data directory: everything between the configuration and the service.
+type session struct {
+	dir     string
+	config  configs.Config
+	pin     hsm.PINSource
+	log     *slog.Logger
+	now     func() time.Time
+	store   *sqlite.Store
+	token   *hsm.Token
+	audit   *audit.Log
+	service *kms.Service
+	caller  kms.Caller
+}
+
+func (p *program) session(c *cli.Context, config configs.Config) *session {
+	return &session{dir: c.String("data"), config: config, pin: pinSource(config.Token.PIN), log: p.logger(c), now: p.now}
+}
+
+// configPath is the configuration file that the command line names.
+func configPath(c *cli.Context) string {
+	if path := c.String("config"); path != "" {
+		return path
+	}
+	return filepath.Join(c.String("data"), configName)
+}
+
+func loadConfig(c *cli.Context) (configs.Config, error) {
+	path := configPath(c)
+	config, err := configs.Load(path)
+	if errors.Is(err, os.ErrNotExist) {
+		return config, advise(fmt.Errorf("there is no configuration %s", path),
+			"make a throw-away data directory with keyhold dev, a lasting one with keyhold init, or name one with --data")
+	}
+	return config, err
+}
+
+// with opens the data directory, hands it to work, and closes it whatever happens.
+func (p *program) with(c *cli.Context, work func(context.Context, *session) error) error {
+	config, err := loadConfig(c)
+	if err != nil {
+		return err
+	}
+	s := p.session(c, config)
+	if s.store, err = p.openStore(c, config, s.log); err != nil {
+		return err
+	}
+	if err := s.open(c.Context); err != nil {
+		return errors.Join(err, s.close(c.Context))
+	}
+	return errors.Join(work(c.Context, s), s.close(c.Context))
+}
+
+// open opens what stands on the store, as far as it is not open yet. The store comes first so that two commands do not
+// wait for each other's token.
+func (s *session) open(ctx context.Context) error {
+	for _, step := range s.steps() {
+		if err := step.open(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// step is one part of opening a session.
+type step struct {
+	subject string
+	open    func(context.Context) error
+	detail  func() string // what was opened
+	fix     string
+}
+
+func (s *session) steps() []step {
+	return []step{
+		{"token", s.openToken, func() string { return fmt.Sprintf("%q passed its self-test", s.token.Name()) },
+			"Look at the module and its token: keyhold hsm probe"},
+		{"audit log", s.openAudit, func() string { return auditDir(s.dir, s.config) },
+			"Look at the directory: is its disk full, read-only, or was a file changed?"},
+		{"service", s.openService, func() string {
+			meta := s.service.Meta()
+			return fmt.Sprintf("account %s in region %s", meta.Account, meta.Region)
+		}, "Name the right token and data directory, or restore the data directory from a backup."},
+	}
+}
+
+func (s *session) openToken(ctx context.Context) (err error) {
+	if s.token == nil {
+		s.token, err = openToken(ctx, s.config, s.pin, s.log)
+	}
+	return err
+}
+
+func (s *session) openAudit(ctx context.Context) (err error) {
+	s.audit, err = audit.Open(ctx, audit.Config{
+		Dir: auditDir(s.dir, s.config), SegmentBytes: s.config.Audit.SegmentBytes, Logger: s.log,
+	})
+	return err
+}
+
+func (s *session) openService(ctx context.Context) (err error) {
+	s.service, err = kms.New(ctx, kms.Config{
+		Store: s.store, Device: s.token, Log: s.audit, Table: ops.Table(),
+		Account: kms.AccountID(s.config.Account), Region: s.config.Region, Logger: s.log, Now: s.now,
+		MaxOnDemandRotations: *s.config.Keys.OnDemandRotations, RenewAfter: s.config.Keys.RenewAfterUses,
+	})
+	if err == nil {
+		s.caller = s.service.Root("local", "keyhold-cli/"+version)
+	}
+	return err
+}
+
+// close closes what is open, last opened first.
+func (s *session) close(ctx context.Context) error {
+	var errs []error
+	if s.service != nil {
+		s.service.Close(context.WithoutCancel(ctx))
+	}
+	if s.audit != nil {
+		errs = append(errs, s.audit.Close())
+	}
+	if s.token != nil {
+		errs = append(errs, s.token.Close())
+	}
+	if s.store != nil {
+		errs = append(errs, s.store.Close())
+	}
+	return errors.Join(errs...)
+}
+
+func auditDir(dir string, config configs.Config) string {
+	if filepath.IsAbs(config.Audit.Dir) {
+		return config.Audit.Dir
+	}
+	return filepath.Join(dir, config.Audit.Dir)
+}
+
+// openStore takes the data directory. Where another process has it, it says so and waits.
+func (p *program) openStore(c *cli.Context, config configs.Config, log *slog.Logger) (*sqlite.Store, error) {
+	return p.takeStore(c, config, log, sqlite.Open)
+}
+
+// silence is how long a command waits without saying so: most hold the data directory for a moment only.
+const silence = 500 * time.Millisecond
+
+func (p *program) takeStore(c *cli.Context, config configs.Config, log *slog.Logger,
+	take func(context.Context, sqlite.Config) (*sqlite.Store, error)) (*sqlite.Store, error) {
+	sc := sqlite.Config{Dir: c.String("data"), LockWait: min(config.LockWait, silence), Command: c.Command.HelpName, Now: p.now, Logger: log}
+	store, err := take(c.Context, sc)
+	if !errors.Is(err, sqlite.ErrLocked) || config.LockWait <= silence {
+		return store, err
+	}
+	p.sayf("waiting up to %s: %v", config.LockWait, err)
+	sc.LockWait = config.LockWait - silence
+	return take(c.Context, sc)
+}
+
+// ask sends one operation to the service, as the root of the directory's account.
+func ask[O any](ctx context.Context, s *session, operation string, in kms.Input) (*O, error) {
+	out, err := s.service.Do(ctx, kms.Request{Operation: operation, Caller: s.caller, Input: in})
+	if err != nil {
+		return nil, err
+	}
+	answer, ok := out.(*O)
+	if !ok {
+		return nil, fmt.Errorf("%s answered with a %T", operation, out)
+	}
+	return answer, nil
+}

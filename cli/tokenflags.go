@@ -1,0 +1,61 @@
+package cli
+
+import (
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/keyhold/keyhold/configs"
+	"github.com/urfave/cli/v2"
+)
+
+// tokenFlags describe a token on the command line instead of in a configuration.
+func tokenFlags() []cli.Flag {
+	return []cli.Flag{
+		&cli.StringFlag{Name: "module", Usage: "the PKCS#11 library, a shared object `FILE` (default: SoftHSM2, where packages put it)", TakesFile: true},
+		&cli.StringFlag{Name: "module-init-args", Usage: "`TEXT` for C_Initialize, for the few libraries that want it"},
+		&cli.StringSliceFlag{Name: "module-env", Usage: "a variable `NAME=VALUE` set before the library is loaded; may be repeated"},
+		&cli.StringFlag{Name: "profile", Usage: "`NAME` of the token profile: " + strings.Join(configs.Profiles, ", ") + " (default: recognised)"},
+		&cli.StringFlag{Name: "token-label", Usage: "the token with this `LABEL`"},
+		&cli.StringFlag{Name: "token-serial", Usage: "the token with this serial `NUMBER`"},
+		&cli.Uint64Flag{Name: "token-slot", Usage: "the token in slot `N`; many libraries renumber their slots"},
+		&cli.StringFlag{Name: "pin-file", Usage: "the user PIN is in `FILE`, which only its owner may read", TakesFile: true},
+		&cli.StringFlag{Name: "pin-credential", Usage: "the user PIN is in the systemd credential `NAME`"},
+		&cli.IntFlag{Name: "pin-fd", Usage: "the user PIN can be read from the inherited descriptor `N`, 3 or more"},
+	}
+}
+
+// anySet tells whether one of the flags was given.
+func anySet(c *cli.Context, flags []cli.Flag) bool {
+	return slices.ContainsFunc(flags, func(f cli.Flag) bool { return c.IsSet(f.Names()[0]) })
+}
+
+// tokenFromFlags is the token that tokenFlags describe. Its paths are absolute.
+func tokenFromFlags(c *cli.Context) (configs.Config, error) {
+	_, env, err := pairs(c, c.StringSlice("module-env"), "--module-env")
+	if err != nil {
+		return configs.Config{}, err
+	}
+	config := configs.Config{
+		Module: configs.Module{
+			Path: c.String("module"), InitArgs: c.String("module-init-args"), Env: env, Profile: c.String("profile"),
+		},
+		Token: configs.Token{
+			Label: c.String("token-label"), Serial: c.String("token-serial"),
+			PIN: configs.PIN{File: c.String("pin-file"), FD: c.Int("pin-fd"), Credential: c.String("pin-credential")},
+		},
+	}
+	if c.IsSet("token-slot") {
+		config.Token.Slot = new(c.Uint64("token-slot"))
+	}
+	for _, path := range []*string{&config.Module.Path, &config.Token.PIN.File} {
+		if *path == "" {
+			continue
+		}
+		if *path, err = filepath.Abs(*path); err != nil {
+			return config, fmt.Errorf("resolve a path: %w", err)
+		}
+	}
+	return config, nil
+}

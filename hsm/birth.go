@@ -1,0 +1,185 @@
+package hsm
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/keyhold/keyhold/kms/device"
+	"github.com/miekg/pkcs11"
+)
+
+// birthCalls is how many slow calls a birth may take: CloudHSM clones a new key to a second HSM.
+const birthCalls = 6
+
+func notFound(id device.ObjectID) error {
+	return fmt.Errorf("%w: %s", device.ErrKeyNotFound, id)
+}
+
+// GenerateKey makes a token key, reads its attributes back and returns how it encrypts; the Cipher is zero for
+// PurposeMAC. An id that is in use is refused with device.ErrUnsupported. A key that breaks a rule is destroyed, and
+// the error is device.ErrUntrusted. After any other error the object may or may not exist: DestroyKey settles it.
+func (t *Token) GenerateKey(ctx context.Context, spec device.KeySpec) (device.Cipher, error) {
+	kind, err := t.kindOf(spec.Purpose)
+	if err != nil {
+		return device.Cipher{}, err
+	}
+	if spec.ID.IsZero() {
+		return device.Cipher{}, unsupported("a key needs an id")
+	}
+	if err := t.mustBeFree(ctx, spec.ID); err != nil {
+		return device.Cipher{}, err
+	}
+	template := append(kind.template(spec.Purpose, t.options, true),
+		pkcs11.NewAttribute(pkcs11.CKA_ID, spec.ID[:]), pkcs11.NewAttribute(pkcs11.CKA_LABEL, spec.Label))
+	if err := t.bear(ctx, kind, template, spec); err != nil {
+		return device.Cipher{}, err
+	}
+	if spec.Purpose == device.PurposeWrap {
+		return t.cipher, nil
+	}
+	return device.Cipher{}, nil
+}
+
+// mustBeFree refuses an id that an object has: NSS would replace that object without a word, other tokens keep both
+// (facts on PKCS#11 tokens, A3).
+func (t *Token) mustBeFree(ctx context.Context, id device.ObjectID) error {
+	has, err := t.HasKey(ctx, id)
+	if err != nil {
+		return err
+	}
+	if has {
+		return unsupported("an object with the id %s exists already, and ids are never used twice", id)
+	}
+	return nil
+}
+
+// bear generates once. Whatever fails, the id is looked for: an error of C_GenerateKey may leave the key behind
+// (SoftHSM under load, and any reply that is lost).
+func (t *Token) bear(ctx context.Context, kind keyKind, template []*pkcs11.Attribute, spec device.KeySpec) error {
+	x := expectation{id: spec.ID, purpose: spec.Purpose, origin: device.OriginGenerated, token: true}
+	err := t.alone(ctx, birthCalls, func(s *session, e *epoch) error {
+		h, err := t.generate(s, kind.generator, template)
+		if err != nil {
+			return err
+		}
+		return t.accept(s, e, h, x)
+	})
+	if err == nil || errors.Is(err, device.ErrUntrusted) || classIn(err) == 0 {
+		return err
+	}
+	t.log.Warn("a key birth failed; its id is looked for", "token", t.info.Label, "id", spec.ID.String(), "error", err)
+	if t.repair(ctx, t.epoch.Load(), asSessionLoss(err)) != nil {
+		return err
+	}
+	return t.settle(ctx, x, err)
+}
+
+// asSessionLoss makes repair look after the login whatever the class: the next step is only a search.
+func asSessionLoss(err error) error {
+	var e *Error
+	if errors.As(err, &e) {
+		return &Error{Function: e.Function, Code: e.Code, Class: ClassSession}
+	}
+	return err
+}
+
+// settle looks for the object of a birth that answered an error: a whole key is taken, a broken one destroyed.
+func (t *Token) settle(ctx context.Context, x expectation, birth error) error {
+	err := t.alone(ctx, birthCalls, func(s *session, e *epoch) error {
+		found, err := t.findProven(s, e, x.id)
+		if err != nil {
+			return err
+		}
+		if len(found) != 1 {
+			return birth
+		}
+		return t.accept(s, e, found[0], x)
+	})
+	if errors.Is(err, device.ErrUntrusted) || err == nil {
+		return err
+	}
+	return birth
+}
+
+// accept reads a new key back and destroys it when it breaks a rule.
+func (t *Token) accept(s *session, e *epoch, h pkcs11.ObjectHandle, x expectation) error {
+	err := t.readBack(s, e, h, x)
+	if err == nil {
+		e.handles.learn(x.id, h)
+		return nil
+	}
+	if !errors.Is(err, device.ErrUntrusted) {
+		return err
+	}
+	if derr := failed("C_DestroyObject", t.mod.p11.DestroyObject(s.handle, h)); derr != nil {
+		return fmt.Errorf("%w; destroying it again was answered with %v, so destroy the object %s by hand", err, derr, x.id)
+	}
+	return fmt.Errorf("%w; it has been destroyed", err)
+}
+
+// alone is once for changes of the token's objects, one at a time: SoftHSM fails, and leaves half objects, when two
+// threads make keys (pitfalls, section 5).
+func (t *Token) alone(ctx context.Context, calls int, run func(s *session, e *epoch) error) error {
+	wait, cancel := context.WithTimeout(ctx, t.limit(calls))
+	defer cancel()
+	if err := t.changes.take(wait); err != nil {
+		return fmt.Errorf("%w: another change of the token's objects has not ended", busyOr(err))
+	}
+	end := sync.OnceFunc(t.changes.give)
+	s, err := t.session(ctx)
+	if err != nil {
+		end()
+		return err
+	}
+	e := t.epoch.Load()
+	left, err := t.flyOn(ctx, s, use{calls: calls, run: func(s *session) error {
+		defer end()
+		return run(s, e)
+	}})
+	if !left {
+		end() // when it never ran
+		t.pool.give(s)
+	}
+	return err
+}
+
+// DestroyKey destroys every object with this id. nil: there is none now, by HasKey's standard of evidence.
+func (t *Token) DestroyKey(ctx context.Context, id device.ObjectID) error {
+	return t.attempt(ctx, func(*epoch) error {
+		return t.alone(ctx, birthCalls, func(s *session, e *epoch) error {
+			e.handles.forget(id)
+			found, err := t.findProven(s, e, id)
+			if err != nil {
+				return err
+			}
+			for _, h := range found {
+				if err := t.destroy(s, h); err != nil {
+					return err
+				}
+			}
+			if len(found) == 0 {
+				return nil
+			}
+			return t.mustBeGone(s, e, id)
+		})
+	})
+}
+
+// destroy is C_DestroyObject; an object that is gone already is as good.
+func (t *Token) destroy(s *session, h pkcs11.ObjectHandle) error {
+	err := failed("C_DestroyObject", t.mod.p11.DestroyObject(s.handle, h))
+	if isOneOf(err, pkcs11.CKR_OBJECT_HANDLE_INVALID) {
+		return nil
+	}
+	return err
+}
+
+func (t *Token) mustBeGone(s *session, e *epoch, id device.ObjectID) error {
+	left, err := t.findProven(s, e, id)
+	if err == nil && len(left) > 0 {
+		return untrusted("the token says that it destroyed the object %s, and still finds it", id)
+	}
+	return err
+}

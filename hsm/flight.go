@@ -1,0 +1,74 @@
+package hsm
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/keyhold/keyhold/kms/device"
+)
+
+// flight is one stay inside the module. A cgo call cannot be cancelled, so it has its own goroutine, and whoever waits
+// for it may leave: run must therefore own all memory that it touches.
+type flight struct {
+	run func() error
+	// lost, when set, is told that run has taken longer than the limit.
+	lost func()
+	// late is told run's error when nobody waited for it: it gives back what run used. wasLost tells that lost was
+	// told before.
+	late func(err error, wasLost bool)
+}
+
+// fly runs f and waits for it, until the context ends or the limit passes; left tells that run goes on, or went on,
+// without its caller, and that late was or will be called. A run that never returns holds one goroutine and one
+// thread; whoever calls fly bounds how many there can be.
+func (m *module) fly(ctx context.Context, limit time.Duration, f flight) (left bool, err error) {
+	if !m.gate.enter() {
+		return false, unavailable("the module %s is being closed", m.path)
+	}
+	done := make(chan error, 1)
+	go func() {
+		defer m.gate.leave()
+		done <- f.run()
+	}()
+	timer := time.NewTimer(limit)
+	select {
+	case err := <-done:
+		timer.Stop()
+		return false, err
+	case <-ctx.Done():
+		go f.watch(done, timer)
+		return true, leftEarly(ctx.Err())
+	case <-timer.C:
+		f.tellLost()
+		go func() { f.late(<-done, true) }()
+		return true, unavailable("a call has not returned within %v and is given up", limit)
+	}
+}
+
+// leftEarly is what a caller gets whose context ended while the token worked: a cancellation as it is.
+func leftEarly(err error) error {
+	if errors.Is(err, context.DeadlineExceeded) {
+		return fmt.Errorf("%w: the request's deadline passed while the token worked: %w", device.ErrUnavailable, err)
+	}
+	return err
+}
+
+// watch sees a flight to its end after its caller has left.
+func (f flight) watch(done <-chan error, timer *time.Timer) {
+	defer timer.Stop()
+	select {
+	case err := <-done:
+		f.late(err, false)
+	case <-timer.C:
+		f.tellLost()
+		f.late(<-done, true)
+	}
+}
+
+func (f flight) tellLost() {
+	if f.lost != nil {
+		f.lost()
+	}
+}

@@ -1,0 +1,112 @@
+package hsm
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"sync"
+
+	"github.com/keyhold/keyhold/internal/secret"
+)
+
+// PINSource gives the user PIN. It is asked at every login, so a re-login needs no PIN kept in memory; the caller
+// wipes what it gets. An error is not a refused PIN: the token was not asked.
+type PINSource func() (secret.Bytes, error)
+
+// maxPINFile bounds what is read: CloudHSM's "user:password" is the longest known, nShield allows 512.
+const maxPINFile = 1024
+
+// credentialsEnv is where systemd tells a service the directory of its credentials (systemd.exec(5)).
+const credentialsEnv = "CREDENTIALS_DIRECTORY"
+
+// PINFromFile reads the PIN from a regular file that only its owner may read. One newline at the end is dropped.
+func PINFromFile(path string) PINSource {
+	return func() (secret.Bytes, error) {
+		f, err := os.Open(path)
+		if err != nil {
+			return secret.Bytes{}, fmt.Errorf("open the PIN file: %w", err)
+		}
+		defer f.Close()
+		if err := private(f); err != nil {
+			return secret.Bytes{}, err
+		}
+		return readPIN(f, path)
+	}
+}
+
+// private asks the open file, not the path, so that the answer is about what will be read.
+func private(f *os.File) error {
+	info, err := f.Stat()
+	if err != nil {
+		return fmt.Errorf("look at the PIN file: %w", err)
+	}
+	if !info.Mode().IsRegular() {
+		return fmt.Errorf("the PIN file %s is not a regular file", f.Name())
+	}
+	if mode := info.Mode().Perm(); mode&0o077 != 0 {
+		return fmt.Errorf("the PIN file %s has mode %04o, so others than its owner can reach it; run: chmod 600 %s", f.Name(), mode, f.Name())
+	}
+	return nil
+}
+
+// PINFromFD reads the PIN from an inherited descriptor, up to its end. A pipe can be read once only, so the PIN is
+// kept in memory for later logins, unlike that of the other sources.
+func PINFromFD(fd uintptr) PINSource {
+	kept := sync.OnceValues(func() (secret.Bytes, error) {
+		f := os.NewFile(fd, "the PIN descriptor")
+		if f == nil {
+			return secret.Bytes{}, fmt.Errorf("descriptor %d is not open", fd)
+		}
+		pin, err := readPIN(f, f.Name())
+		return pin, errors.Join(err, f.Close())
+	})
+	return func() (secret.Bytes, error) {
+		pin, err := kept()
+		if err != nil {
+			return secret.Bytes{}, err
+		}
+		return secret.New(bytes.Clone(pin.Reveal())), nil
+	}
+}
+
+// PINFromCredential reads the PIN from a systemd credential: $CREDENTIALS_DIRECTORY/name. systemd keeps the file
+// private to the service, with modes that allow its group on some systems, so the mode is not judged.
+func PINFromCredential(name string) PINSource {
+	return func() (secret.Bytes, error) {
+		dir := os.Getenv(credentialsEnv)
+		if dir == "" {
+			return secret.Bytes{}, fmt.Errorf("%s is not set: the process was not started by systemd with LoadCredential=%s", credentialsEnv, name)
+		}
+		if name == "" || name != filepath.Base(name) || name == "." || name == ".." {
+			return secret.Bytes{}, fmt.Errorf("the credential name %q is not a plain file name", name)
+		}
+		f, err := os.Open(filepath.Join(dir, name))
+		if err != nil {
+			return secret.Bytes{}, fmt.Errorf("open the PIN credential: %w", err)
+		}
+		defer f.Close()
+		return readPIN(f, f.Name())
+	}
+}
+
+func readPIN(r io.Reader, from string) (secret.Bytes, error) {
+	buf := make([]byte, maxPINFile+1)
+	n, err := io.ReadFull(r, buf)
+	if err == nil {
+		secret.Wipe(buf)
+		return secret.Bytes{}, fmt.Errorf("%s holds more than %d octets, which is no PIN", from, maxPINFile)
+	}
+	if !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, io.EOF) {
+		secret.Wipe(buf)
+		return secret.Bytes{}, fmt.Errorf("read the PIN: %w", err)
+	}
+	pin := bytes.TrimSuffix(buf[:n], []byte("\n"))
+	pin = bytes.TrimSuffix(pin, []byte("\r"))
+	if len(pin) == 0 {
+		return secret.Bytes{}, fmt.Errorf("%s is empty: it must hold the PIN", from)
+	}
+	return secret.New(pin), nil
+}
