@@ -161,13 +161,13 @@ func cloneSealed(s device.Sealed) device.Sealed {
 
 // withKey runs one use of a key, with one retry after a repair. A handle that the token no longer takes, or that a
 // failing token makes doubtful, is forgotten first.
-func (t *Token) withKey(ctx context.Context, id device.ObjectID, guard func() error, make func(*epoch, pkcs11.ObjectHandle) use) error {
+func (t *Token) withKey(ctx context.Context, id device.ObjectID, guard func() error, plan func(*epoch, pkcs11.ObjectHandle) use) error {
 	err := t.attempt(ctx, func(e *epoch) error {
 		h, err := t.handle(ctx, e, id)
 		if err != nil {
 			return err
 		}
-		u := make(e, h)
+		u := plan(e, h)
 		u.guard = guard
 		err = t.once(ctx, u)
 		if class := classIn(err); class != 0 && class != ClassData {

@@ -1,5 +1,5 @@
 // The few types and positions of PKCS #11 2.40 (OASIS, Cryptographic Token Interface Base Specification, sections 3.1
-// to 3.6 and 5; Current Mechanisms, section 2.12.3 for GCM) that the hot calls need, under our own names. Every
+// to 3.6 and 5; Current Mechanisms, CK_GCM_PARAMS) that the hot calls need, under our own names. Every
 // integer of the interface is an unsigned long and, off Windows, structures are laid out as the compiler likes.
 #ifndef KEYHOLD_HOT_PKCS11_H
 #define KEYHOLD_HOT_PKCS11_H

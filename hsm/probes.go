@@ -95,7 +95,7 @@ func sessionAES(set map[uint]bool) []*pkcs11.Attribute {
 }
 
 // openProbeCanary proves that the token decrypts now, and that nobody has logged out since the epoch began: that would
-// have destroyed the session key (PKCS #11 2.40, 5.6.9).
+// have destroyed the session key (PKCS #11 2.40, C_Logout).
 func (t *Token) openProbeCanary(s *session, e *epoch) error {
 	plaintext, err := t.open(s, t.cipher, e.probes.cipherKey, bytes.Clone(probeAAD), cloneSealed(e.probes.canary))
 	if classIn(err) == ClassStale {

@@ -111,7 +111,7 @@ func ask(tb testing.TB, token hsmtest.Token, pin string, keys []protocol.Key) pr
 		tb.Fatal(err)
 	}
 	a, err := protocol.Ask(ctx, protocol.Question{
-		Exe: exe, Args: []string{childArg}, PIN: secret.New([]byte(pin)),
+		Exe: exe, Args: []string{childArg}, Env: append(os.Environ(), "GORACE=atexit_sleep_ms=0"), PIN: secret.New([]byte(pin)),
 		Request: protocol.Request{Module: token.Module, Env: token.Env, Label: token.Label, Keys: keys},
 	})
 	if err != nil {
