@@ -42,7 +42,7 @@ type Module struct {
 
 // Token names one token, by exactly one of Label, Serial and Slot, and says how to use it.
 type Token struct {
-	Label       string        // token.label: CKA label without its padding, at most 32 octets
+	Label       string        // token.label: the label without its padding, at most 32 octets
 	Serial      string        // token.serial: serial number without its padding, at most 16 octets
 	Slot        *uint64       // token.slot: slot number, which many modules renumber; nil means not used
 	PIN         PIN           // token.pin: where the user PIN is; required
