@@ -24,7 +24,7 @@ func arrange(app *cli.App, args []string) ([]string, error) {
 		words = l.take(words)
 	}
 	if l.problem != nil {
-		return nil, &usageError{cause: l.problem, usage: strings.Join(append([]string{app.HelpName}, l.path...), " ") + " --help tells the flags"}
+		return nil, &usageError{cause: l.problem, usage: strings.Join(slices.Concat([]string{app.HelpName}, l.path, []string{"--help"}), " ")}
 	}
 	out := slices.Concat(args[:1], l.global, l.path, l.local)
 	if len(l.operands) > 0 && len(l.path) > 0 {

@@ -51,11 +51,13 @@ func (p *program) call(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
+	defer wipePlaintext(in)
 	return p.with(c, func(ctx context.Context, s *session) error {
 		out, err := s.service.Do(ctx, kms.Request{Operation: name, Caller: s.caller, Input: in})
 		if err != nil {
 			return err
 		}
+		defer wipePlaintext(out)
 		text, err := api.Encode(out)
 		if err != nil {
 			return err
@@ -88,6 +90,19 @@ func (p *program) callInput(c *cli.Context, row kms.Description) (kms.Input, err
 		reflect.ValueOf(in).Elem().FieldByName("DryRun").Set(reflect.ValueOf(new(true)))
 	}
 	return in, nil
+}
+
+// wipePlaintext wipes the plaintext of a shape that has one.
+func wipePlaintext(shape any) {
+	v := reflect.Indirect(reflect.ValueOf(shape))
+	if v.Kind() != reflect.Struct {
+		return
+	}
+	if f := v.FieldByName("Plaintext"); f.IsValid() {
+		if plaintext, ok := f.Interface().(api.Sensitive); ok {
+			plaintext.Wipe()
+		}
+	}
 }
 
 func (p *program) callText(c *cli.Context) ([]byte, error) {

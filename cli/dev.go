@@ -68,9 +68,9 @@ func devConfig(c *cli.Context) (configs.Config, error) {
 	there, err := configs.Load(configPath(c))
 	switch {
 	case err == nil && !there.Dev:
-		return there, advise(fmt.Errorf("%s is a lasting data directory, and dev makes throw-away ones", c.String("data")), "name another directory with --data")
+		return there, advise(fmt.Errorf("%s is a lasting data directory, and dev makes throw-away ones", dataDir(c)), "name another directory with --data")
 	case err == nil && (c.IsSet("account") && c.String("account") != there.Account || c.IsSet("region") && c.String("region") != there.Region):
-		return there, advise(fmt.Errorf("%s is there already, for account %s in region %s", c.String("data"), there.Account, there.Region), "remove it, or name another directory with --data")
+		return there, advise(fmt.Errorf("%s is there already, for account %s in region %s", dataDir(c), there.Account, there.Region), "remove it, or name another directory with --data")
 	case err == nil || !errors.Is(err, fs.ErrNotExist):
 		return there, err
 	}
@@ -136,7 +136,7 @@ func makeDevToken(ctx context.Context, dir string) error {
 // sayNext proposes commands to paste.
 func (p *program) sayNext(c *cli.Context, commands ...string) {
 	var text string
-	if dir := c.String("data"); dir != defaultData {
+	if dir := dataDir(c); dir != defaultData {
 		text += "\n    export KEYHOLD_DATA=" + shellWord(absolute(dir))
 	}
 	if file := c.String("config"); file != "" {

@@ -71,7 +71,7 @@ func (p *program) examine(c *cli.Context) (findings []kms.Finding, err error) {
 		return findings, note(failing("configuration", err, "Make one with keyhold init, or name another with --config or --data."))
 	}
 	findings = append(findings, kms.Finding{Subject: "configuration", OK: true, Detail: configPath(c)})
-	findings = append(findings, privacy(c.String("data"), configPath(c), auditDir(c.String("data"), config))...)
+	findings = append(findings, privacy(dataDir(c), configPath(c), auditDir(dataDir(c), config))...)
 	s := p.session(c, config)
 	defer func() { err = errors.Join(err, s.close(c.Context)) }()
 	return findings, p.examineSession(c, s, note)

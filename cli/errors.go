@@ -105,6 +105,9 @@ func adviceOn(e *api.Error) string {
 	if *e == *api.PendingDeletion(arn) {
 		return "keep the key with: keyhold key cancel-delete " + arn
 	}
+	if *e == *api.CiphertextRefersTo() {
+		return "a key of another data directory made it, or the key policy keeps it from you. The keys here: keyhold key list"
+	}
 	if *e == *api.AliasesNotSupported() {
 		return "this command wants a key id or key ARN; keyhold key describe alias/NAME shows both"
 	}
@@ -113,15 +116,14 @@ func adviceOn(e *api.Error) string {
 
 // nextSteps by error; KEY becomes the ARN in the message.
 var nextSteps = map[string]string{
-	api.AccessDeniedException: "the key policy or the encryption under another directory's key forbids it; " +
-		"keyhold key list shows the keys of this data directory",
+	api.AccessDeniedException:      "the key policy decides who may do this",
 	api.AlreadyExistsException:     "choose another name, or move the alias with: keyhold alias update",
 	api.DependencyTimeoutException: "see how the token is with: keyhold hsm status",
 	api.DisabledException:          "enable the key with: keyhold key enable KEY",
 	api.IncorrectKeyException:      "another key made this ciphertext; leave out --key to have it found",
 	api.InvalidCiphertextException: "the ciphertext does not open. Check that the file is complete and unchanged, " +
 		"and give the same --context as when it was made",
-	api.KeyUnavailableException:   "see how the token is with: keyhold hsm status",
+	api.KeyUnavailableException:   "see what the token and its keys lack with: keyhold doctor",
 	api.KMSInternalException:      "the cause is said above; keyhold doctor looks at everything",
 	api.NotAuthorizedException:    "names that begin with alias/aws/ are reserved; choose another",
 	api.NotFoundException:         "see what there is with: keyhold key list, keyhold alias list",

@@ -41,15 +41,18 @@ type session struct {
 }
 
 func (p *program) session(c *cli.Context, config configs.Config) *session {
-	return &session{dir: c.String("data"), config: config, pin: pinSource(config.Token.PIN), log: p.logger(c), now: p.now}
+	return &session{dir: dataDir(c), config: config, pin: pinSource(config.Token.PIN), log: p.logger(c), now: p.now}
 }
+
+// dataDir is the data directory. A variable that is set to nothing is as good as none.
+func dataDir(c *cli.Context) string { return or(c.String("data"), defaultData) }
 
 // configPath is the configuration file that the command line names.
 func configPath(c *cli.Context) string {
 	if path := c.String("config"); path != "" {
 		return path
 	}
-	return filepath.Join(c.String("data"), configName)
+	return filepath.Join(dataDir(c), configName)
 }
 
 func loadConfig(c *cli.Context) (configs.Config, error) {
@@ -171,7 +174,7 @@ const silence = 500 * time.Millisecond
 
 func (p *program) takeStore(c *cli.Context, config configs.Config, log *slog.Logger,
 	take func(context.Context, sqlite.Config) (*sqlite.Store, error)) (*sqlite.Store, error) {
-	sc := sqlite.Config{Dir: c.String("data"), LockWait: min(config.LockWait, silence), Command: c.Command.HelpName, Now: p.now, Logger: log}
+	sc := sqlite.Config{Dir: dataDir(c), LockWait: min(config.LockWait, silence), Command: c.Command.HelpName, Now: p.now, Logger: log}
 	store, err := take(c.Context, sc)
 	if !errors.Is(err, sqlite.ErrLocked) || config.LockWait <= silence {
 		return store, err

@@ -3,13 +3,10 @@ package cli
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
-	"syscall"
 
 	"github.com/keyhold/keyhold/configs"
 	"github.com/keyhold/keyhold/hsm"
-	"github.com/keyhold/keyhold/internal/secret"
 	"github.com/keyhold/keyhold/kms/device"
 	"github.com/keyhold/keyhold/softhsm"
 )
@@ -60,23 +57,9 @@ func pinSource(pin configs.PIN) hsm.PINSource {
 	case pin.File != "":
 		return hsm.PINFromFile(pin.File)
 	case pin.FD != 0:
-		return pinFromDescriptor(pin.FD)
+		return hsm.PINFromFD(uintptr(pin.FD))
 	case pin.Credential != "":
 		return hsm.PINFromCredential(pin.Credential)
 	}
 	return nil
-}
-
-// pinFromDescriptor makes sure that the descriptor was inherited before anything else is opened: a file of our own with
-// that number would be read as a PIN, and the token would count a wrong one. What Go opens is closed on exec, what is
-// inherited is not; it is marked so that the next child does not inherit it too.
-func pinFromDescriptor(fd int) hsm.PINSource {
-	flags, _, errno := syscall.Syscall(syscall.SYS_FCNTL, uintptr(fd), syscall.F_GETFD, 0)
-	if errno != 0 || flags&syscall.FD_CLOEXEC != 0 {
-		return func() (secret.Bytes, error) {
-			return secret.Bytes{}, fmt.Errorf("descriptor %d, which should bring the PIN, was not inherited; run for example: keyhold ... %d<FILE", fd, fd)
-		}
-	}
-	syscall.CloseOnExec(fd)
-	return hsm.PINFromFD(uintptr(fd))
 }

@@ -1,8 +1,6 @@
 package cli
 
 import (
-	"fmt"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -49,13 +47,19 @@ func tokenFromFlags(c *cli.Context) (configs.Config, error) {
 	if c.IsSet("token-slot") {
 		config.Token.Slot = new(c.Uint64("token-slot"))
 	}
-	for _, path := range []*string{&config.Module.Path, &config.Token.PIN.File} {
-		if *path == "" {
-			continue
-		}
-		if *path, err = filepath.Abs(*path); err != nil {
-			return config, fmt.Errorf("resolve a path: %w", err)
+	config.Module.Path, config.Token.PIN.File = fromHere(config.Module.Path), fromHere(config.Token.PIN.File)
+	for name, value := range env {
+		if strings.HasPrefix(value, "./") || strings.HasPrefix(value, "../") {
+			env[name] = fromHere(value)
 		}
 	}
 	return config, nil
+}
+
+// fromHere resolves a path of the command line, which a configuration would take to begin at its own directory.
+func fromHere(path string) string {
+	if path == "" {
+		return ""
+	}
+	return absolute(path)
 }

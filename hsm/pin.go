@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"syscall"
 
 	"github.com/keyhold/keyhold/internal/secret"
 )
@@ -52,10 +53,16 @@ func private(f *os.File) error {
 	return nil
 }
 
-// PINFromFD reads the PIN from an inherited descriptor, up to its end. A pipe can be read once only, so the PIN is
-// kept in memory for later logins, unlike that of the other sources.
+// PINFromFD reads the PIN from an inherited descriptor, up to its end. Call it before anything else is opened: a file
+// of our own with that number would be read as a PIN, and the token would count a wrong one. What Go opens is closed on
+// exec and what is inherited is not, which tells the two apart; a descriptor that was not inherited is refused. A pipe
+// can be read once only, so the PIN is kept in memory for later logins, unlike that of the other sources.
 func PINFromFD(fd uintptr) PINSource {
+	inherited := takeOver(fd)
 	kept := sync.OnceValues(func() (secret.Bytes, error) {
+		if !inherited {
+			return secret.Bytes{}, fmt.Errorf("descriptor %d, which should bring the PIN, was not inherited; run for example: keyhold ... %d<FILE", fd, fd)
+		}
 		f := os.NewFile(fd, "the PIN descriptor")
 		if f == nil {
 			return secret.Bytes{}, fmt.Errorf("descriptor %d is not open", fd)
@@ -70,6 +77,16 @@ func PINFromFD(fd uintptr) PINSource {
 		}
 		return secret.New(bytes.Clone(pin.Reveal())), nil
 	}
+}
+
+// takeOver tells whether a descriptor was inherited, and marks it so that no child inherits it again.
+func takeOver(fd uintptr) bool {
+	flags, _, errno := syscall.Syscall(syscall.SYS_FCNTL, fd, syscall.F_GETFD, 0)
+	if errno != 0 || flags&syscall.FD_CLOEXEC != 0 {
+		return false
+	}
+	syscall.CloseOnExec(int(fd))
+	return true
 }
 
 // PINFromCredential reads the PIN from a systemd credential: $CREDENTIALS_DIRECTORY/name. systemd keeps the file

@@ -68,3 +68,13 @@ func (s *Service) wireError(ctx context.Context, c *Call, err error) *api.Error 
 	}
 	return api.Internal()
 }
+
+// decodeError is the answer for a body that does not decode. Members that the operation does not have are refused only
+// where the caller asked for that.
+func decodeError(err error) error {
+	var unknown *api.UnknownMembersError
+	if errors.As(err, &unknown) {
+		return api.Validation(err.Error())
+	}
+	return err
+}

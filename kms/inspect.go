@@ -151,6 +151,9 @@ func (s *Service) inspectLeftovers(ctx context.Context, report func(Finding) err
 	if err := report(f); err != nil {
 		return err
 	}
+	if err := s.inspectDebris(ctx, report); err != nil {
+		return err
+	}
 	events, err := s.store.Outbox(ctx, 1)
 	if err != nil {
 		return err
@@ -158,6 +161,24 @@ func (s *Service) inspectLeftovers(ctx context.Context, report func(Finding) err
 	f = Finding{Subject: "outbox", OK: len(events) == 0, Detail: "every audit event is in the log"}
 	if !f.OK {
 		f.Detail, f.Fix = "audit events wait for the log", "Look at the audit directory: is its disk full or read-only?"
+	}
+	return report(f)
+}
+
+func (s *Service) inspectDebris(ctx context.Context, report func(Finding) error) error {
+	objects, err := s.device.Inventory(ctx)
+	if err != nil {
+		return report(Finding{Subject: "token objects", Detail: err.Error(), Fix: "Look at the token (keyhold hsm status), then run keyhold doctor again."})
+	}
+	debris := 0
+	for _, o := range objects {
+		if IsDebris(o, s.device.Exclusive()) {
+			debris++
+		}
+	}
+	f := Finding{Subject: "token objects", OK: debris == 0, Detail: fmt.Sprintf("%d, %d of them half made", len(objects), debris)}
+	if !f.OK {
+		f.Fix = "A process that died while it made a key left them; nobody can use them. Remove them: keyhold hsm reconcile --yes"
 	}
 	return report(f)
 }
