@@ -24,6 +24,14 @@ func (c *Call) Birth(ctx context.Context, key KeyID, number uint32, rotation key
 	return c.service.birth(ctx, key, number, rotation, MicrosOf(c.now), &c.births)
 }
 
+// labour is a birth under way.
+type labour struct {
+	intent BirthRow
+	// whole: the token said that it made the object. Until then it may hold half of one, without the id that would
+	// find it, which only a sweep removes.
+	whole bool
+}
+
 // Newborn is a generation that is made but not yet part of its key.
 type Newborn struct {
 	Generation GenerationRow
@@ -37,7 +45,7 @@ func (n Newborn) Fulfil(c *Change) {
 	c.Births = append(c.Births, n.Generation.Object)
 }
 
-func (s *Service) birth(ctx context.Context, key KeyID, number uint32, rotation keyspec.RotationType, now Micros, births *[]BirthRow) (Newborn, error) {
+func (s *Service) birth(ctx context.Context, key KeyID, number uint32, rotation keyspec.RotationType, now Micros, births *[]labour) (Newborn, error) {
 	object, err := device.NewObjectID(s.config.Rand)
 	if err != nil {
 		return Newborn{}, err
@@ -47,7 +55,7 @@ func (s *Service) birth(ctx context.Context, key KeyID, number uint32, rotation 
 		return Newborn{}, err
 	}
 	s.nursery.admit(object)
-	*births = append(*births, intent)
+	*births = append(*births, labour{intent: intent})
 	if err := s.store.PutBirth(ctx, intent); err != nil {
 		return Newborn{}, fmt.Errorf("record the intent to make a key: %w", err)
 	}
@@ -56,6 +64,7 @@ func (s *Service) birth(ctx context.Context, key KeyID, number uint32, rotation 
 	if err != nil {
 		return Newborn{}, err
 	}
+	(*births)[len(*births)-1].whole = true
 	canary, err := s.canary(ctx, device.Key{ID: object, Cipher: cipher})
 	if err != nil {
 		return Newborn{}, err
@@ -87,6 +96,9 @@ func (s *Service) canary(ctx context.Context, key device.Key) (device.Sealed, er
 	if err != nil {
 		return device.Sealed{}, fmt.Errorf("seal a canary: %w", err)
 	}
+	if err := checkSealed(sealed, len(want)); err != nil {
+		return device.Sealed{}, fmt.Errorf("seal a canary: %w", err)
+	}
 	key.Canary = sealed
 	return sealed, s.openCanary(ctx, key)
 }
@@ -94,6 +106,9 @@ func (s *Service) canary(ctx context.Context, key device.Key) (device.Sealed, er
 // openCanary proves that the object still is the key that made its canary.
 func (s *Service) openCanary(ctx context.Context, key device.Key) error {
 	got, err := s.device.Decrypt(ctx, device.DecryptRequest{Key: key, AAD: device.CanaryAAD(key.ID), Sealed: key.Canary})
+	if errors.Is(err, device.ErrInvalidData) { // not the caller's data, so not the caller's error
+		return fmt.Errorf("open the canary: %w: %v", device.ErrUntrusted, err) //nolint:errorlint // one class, not two
+	}
 	if err != nil {
 		return fmt.Errorf("open the canary: %w", err)
 	}
@@ -109,40 +124,60 @@ func (c *Call) abandonBirths(ctx context.Context) {
 	c.births = nil
 }
 
-func (s *Service) abandon(ctx context.Context, births []BirthRow) {
+func (s *Service) abandon(ctx context.Context, births []labour) {
 	if len(births) == 0 {
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTimeout)
 	defer cancel()
-	defer s.nursery.release(births)
-	for _, b := range births {
-		if err := s.settle(ctx, b); err != nil {
-			s.log.WarnContext(ctx, "a birth is left to the reconciler", "object", b.Object.String(), "error", err)
-		}
+	if !s.undo(ctx, births) {
+		return
+	}
+	if _, err := s.Reconcile(ctx); err != nil {
+		s.log.WarnContext(ctx, "births are left to the reconciler", "error", err)
 	}
 }
 
-// settle closes one open intent: an object that a generation took over lives, any other is destroyed. The intent goes
-// only when the token, seen to be healthy, has no such object.
+// undo settles births that nothing will take over. It tells whether half of an object may be left, which only a sweep
+// finds: the intent then stays open until there was one.
+func (s *Service) undo(ctx context.Context, births []labour) (sweep bool) {
+	defer s.nursery.release(births)
+	for _, b := range births {
+		err := s.settle(ctx, b.intent)
+		if err == nil && !b.whole && s.device.Exclusive() {
+			sweep = true
+			continue
+		}
+		if err == nil {
+			err = s.store.CloseBirth(ctx, b.intent.Object)
+		}
+		if err != nil {
+			s.log.WarnContext(ctx, "a birth is left to the reconciler", "object", b.intent.Object.String(), "error", err)
+		}
+	}
+	return sweep
+}
+
+// settle does what an open intent asks for: an object that a generation took over lives, any other is destroyed. After
+// it the token, seen to be healthy, has no such object, and the intent may go.
 func (s *Service) settle(ctx context.Context, b BirthRow) error {
 	if err := s.signer.verify(ctx, &b); err != nil {
 		return err
 	}
-	taken, err := s.inUse(ctx, b.Object)
-	if err != nil {
+	taken, err := s.taken(ctx, b)
+	if err != nil || taken {
 		return err
 	}
-	if !taken {
-		if err := s.device.DestroyKey(ctx, b.Object); err != nil && !errors.Is(err, device.ErrKeyNotFound) {
-			return fmt.Errorf("destroy object %s: %w", b.Object, err)
-		}
+	if err := s.device.DestroyKey(ctx, b.Object); err != nil && !errors.Is(err, device.ErrKeyNotFound) {
+		return fmt.Errorf("destroy object %s: %w", b.Object, err)
 	}
-	return s.store.CloseBirth(ctx, b.Object)
+	return nil
 }
 
-func (s *Service) inUse(ctx context.Context, object device.ObjectID) (bool, error) {
-	if object == s.meta.RowKey {
+// taken tells whether a generation took the object over. The rows of the key that it was made for must be whole: were
+// the generation's row removed from the database and its old intent put back, a live object would look abandoned.
+func (s *Service) taken(ctx context.Context, b BirthRow) (bool, error) {
+	if b.Object == s.meta.RowKey {
 		return true, nil
 	}
 	generations, err := s.store.Generations(ctx)
@@ -150,9 +185,12 @@ func (s *Service) inUse(ctx context.Context, object device.ObjectID) (bool, erro
 		return false, err
 	}
 	for _, g := range generations {
-		if g.Object == object {
+		if g.Object == b.Object {
 			return true, nil
 		}
+	}
+	if _, err := s.loadKey(ctx, b.KeyID); err != nil && !errors.Is(err, ErrNotFound) {
+		return false, err
 	}
 	return false, nil
 }
@@ -171,10 +209,14 @@ func (n *nursery) admit(id device.ObjectID) {
 	n.inside[id] = true
 }
 
-func (n *nursery) release(births []BirthRow) {
+// release forgets births that are over. Who has none does not wait: the reconciler may hold the nursery for long.
+func (n *nursery) release(births []labour) {
+	if len(births) == 0 {
+		return
+	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	for _, b := range births {
-		delete(n.inside, b.Object)
+		delete(n.inside, b.intent.Object)
 	}
 }

@@ -1,8 +1,10 @@
 package kms
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/keyhold/keyhold/kms/api"
@@ -41,7 +43,7 @@ type Call struct {
 
 	targets  []resolved
 	notes    map[string]any // additionalEventData
-	births   []BirthRow     // intents of this attempt
+	births   []labour       // of this attempt
 	change   *Change        // what this attempt is committing, for the audit record
 	eventID  string
 	recorded bool // the audit event was committed with the change
@@ -195,6 +197,12 @@ func (c *Call) Seal(ctx context.Context, i int, plaintext []byte, context map[st
 	sealed, err := c.service.device.Encrypt(ctx, device.EncryptRequest{
 		Key: deviceKey(generation), AAD: b.aad(context), Plaintext: plaintext, Guard: c.guard,
 	})
+	if err == nil {
+		err = checkSealed(sealed, len(plaintext))
+	}
+	if err == nil && bytes.Equal(sealed.IV, generation.Canary.IV) {
+		err = fmt.Errorf("seal: %w: the IV is that of the canary", device.ErrUntrusted)
+	}
 	if err != nil {
 		return nil, "", err
 	}
@@ -219,6 +227,14 @@ func (c *Call) Open(ctx context.Context, i int, context map[string]string) ([]by
 		return nil, "", api.InvalidCiphertext()
 	}
 	return plaintext, generation.MaterialID, err
+}
+
+// checkSealed refuses what no blob can hold or nobody could open again: it must never reach a caller.
+func checkSealed(s device.Sealed, plaintext int) error {
+	if len(s.IV) != 12 && len(s.IV) != 16 || len(s.Ciphertext) != plaintext+device.TagSize {
+		return fmt.Errorf("%w: it sealed %d octets to %d with an IV of %d", device.ErrUntrusted, plaintext, len(s.Ciphertext), len(s.IV))
+	}
+	return nil
 }
 
 func deviceKey(g GenerationRow) device.Key {

@@ -241,7 +241,8 @@ func (o Operation[I, O]) attempt(ctx context.Context, c *Call, in I) (out O, err
 	if err == nil {
 		err = c.commit(ctx, change, out)
 	}
-	if err != nil {
+	if err != nil && !c.recorded {
+		c.change = nil
 		c.abandonBirths(ctx)
 	}
 	return out, err

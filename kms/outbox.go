@@ -5,7 +5,11 @@ import (
 	"sync"
 )
 
-const drainBatch = 256
+// A batch is bounded twice: the log takes less than 4 MiB at a time, and one record may have 1 MiB (audit.MaxRecord).
+const (
+	drainBatch  = 256
+	drainOctets = 1 << 20
+)
 
 // outbox moves the events of mutations from the store into the log, each once. An event that this process committed
 // and has not tried to log yet is fresh; of any other it asks the log, which may have to search all of itself.
@@ -52,6 +56,7 @@ func (s *Service) drain(ctx context.Context) error {
 		if err != nil || len(events) == 0 {
 			return err
 		}
+		events = firstOctets(events, drainOctets)
 		if err := s.logEvents(ctx, events); err != nil {
 			return err
 		}
@@ -63,6 +68,17 @@ func (s *Service) drain(ctx context.Context) error {
 			return err
 		}
 	}
+}
+
+// firstOctets are as many of the first events as have together at most limit octets, but one at least.
+func firstOctets(events []EventRow, limit int) []EventRow {
+	size := 0
+	for i, e := range events {
+		if size += len(e.Record); size > limit && i > 0 {
+			return events[:i]
+		}
+	}
+	return events
 }
 
 // logEvents appends the events that the log does not have.

@@ -11,7 +11,7 @@ import (
 
 // Reconciliation is what Reconcile did and found.
 type Reconciliation struct {
-	Settled []BirthRow      // open intents that are closed now, their objects destroyed or taken over
+	Settled []BirthRow      // intents that are closed now, their objects destroyed or taken over
 	Removed []device.Object // debris that was destroyed
 	Debris  []device.Object // debris that was left: the token is shared and nobody said to remove it
 }
@@ -32,7 +32,7 @@ func (s *Service) RemoveDebris(ctx context.Context) (Reconciliation, error) {
 	}
 	s.nursery.mu.Lock()
 	defer s.nursery.mu.Unlock()
-	err = s.sweepLocked(ctx, &r, true)
+	_, err = s.sweepLocked(ctx, &r, true)
 	return r, err
 }
 
@@ -46,30 +46,37 @@ func (s *Service) reconcile(ctx context.Context, remove bool) (Reconciliation, e
 	if err != nil || len(births) == 0 {
 		return r, err
 	}
-	// The sweep comes first: while an intent is open it is known that a birth was cut short.
-	if err := s.sweepLocked(ctx, &r, remove); err != nil {
-		return r, err
-	}
-	var errs []error
+	// The sweep comes first: that an intent is open is how it is known, after a crash too, that a birth was cut short.
+	// Where half-made objects are to be removed, no intent is closed before they are.
+	swept, err := s.sweepLocked(ctx, &r, remove)
+	mayClose := err == nil && (swept || !remove)
+	errs := []error{err}
 	for _, b := range births {
-		if err := s.settle(ctx, b); err != nil {
-			errs = append(errs, fmt.Errorf("settle the birth of object %s for key %s: %w", b.Object, b.KeyID, err))
-			continue
+		err := s.settle(ctx, b)
+		if err == nil && mayClose {
+			err = s.store.CloseBirth(ctx, b.Object)
 		}
-		r.Settled = append(r.Settled, b)
+		switch {
+		case err != nil:
+			errs = append(errs, fmt.Errorf("settle the birth of object %s for key %s: %w", b.Object, b.KeyID, err))
+		case mayClose:
+			r.Settled = append(r.Settled, b)
+		}
 	}
 	return r, errors.Join(errs...)
 }
 
-// sweepLocked deals with half-made keys, unless a birth is under way: its object may be half-made just now.
-func (s *Service) sweepLocked(ctx context.Context, r *Reconciliation, remove bool) error {
+// sweepLocked deals with half-made keys and tells whether it looked: not while a birth is under way, whose object may be
+// half-made just now.
+func (s *Service) sweepLocked(ctx context.Context, r *Reconciliation, remove bool) (bool, error) {
 	if len(s.nursery.inside) > 0 {
-		return nil
+		return false, nil
 	}
 	objects, err := s.device.Inventory(ctx)
 	if err != nil {
-		return err
+		return false, err
 	}
+	var errs []error
 	for _, o := range objects {
 		switch {
 		case !IsDebris(o, s.device.Exclusive()):
@@ -77,12 +84,13 @@ func (s *Service) sweepLocked(ctx context.Context, r *Reconciliation, remove boo
 			r.Debris = append(r.Debris, o)
 		default:
 			if err := s.device.DestroyDebris(ctx, o); err != nil && !errors.Is(err, device.ErrKeyNotFound) {
-				return fmt.Errorf("remove debris: %w", err)
+				errs = append(errs, fmt.Errorf("remove debris: %w", err))
+				continue
 			}
 			r.Removed = append(r.Removed, o)
 		}
 	}
-	return nil
+	return true, errors.Join(errs...)
 }
 
 // IsDebris tells a half-made key, which nobody can use: one without a value. On an exclusive token a secret key

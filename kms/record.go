@@ -1,6 +1,7 @@
 package kms
 
 import (
+	"slices"
 	"time"
 
 	"github.com/keyhold/keyhold/kms/api"
@@ -32,7 +33,7 @@ func (c *Call) event(out any, err *api.Error) audit.Event {
 		Resources: c.resources(), AdditionalData: c.notes,
 	}
 	if c.valid {
-		e.RequestParameters = api.AuditFields(c.input)
+		e.RequestParameters = c.parameters()
 	}
 	if err != nil {
 		e.ErrorCode, e.ErrorMessage = err.Name, truncate(err.Message)
@@ -44,12 +45,38 @@ func (c *Call) event(out any, err *api.Error) audit.Event {
 	return e
 }
 
+// parameters are the request's members, with the algorithms that AWS always tells, sent or not.
+func (c *Call) parameters() map[string]any {
+	fields := api.AuditFields(c.input)
+	switch in := c.input.(type) {
+	case interface {
+		SourceAlgorithm() keyspec.EncryptionAlgorithm
+		DestinationAlgorithm() keyspec.EncryptionAlgorithm
+	}:
+		fields = withField(fields, "sourceEncryptionAlgorithm", string(in.SourceAlgorithm()))
+		fields = withField(fields, "destinationEncryptionAlgorithm", string(in.DestinationAlgorithm()))
+	case interface {
+		Algorithm() keyspec.EncryptionAlgorithm
+	}:
+		fields = withField(fields, "encryptionAlgorithm", string(in.Algorithm()))
+	}
+	return fields
+}
+
+func withField(fields map[string]any, name, value string) map[string]any {
+	if fields == nil {
+		fields = map[string]any{}
+	}
+	fields[name] = value
+	return fields
+}
+
 // response is what CloudTrail tells of a mutation's answer: the shape, or the key's ARN when the answer is empty.
 func (c *Call) response(out any) map[string]any {
 	if fields := api.AuditFields(out); fields != nil {
 		return fields
 	}
-	for _, t := range c.targets {
+	for _, t := range slices.Backward(c.targets) { // of UpdateAlias the key that the alias names now
 		if t.key != nil {
 			return map[string]any{"keyId": t.key.ARN()}
 		}

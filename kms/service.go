@@ -176,7 +176,7 @@ func (s *Service) Do(ctx context.Context, req Request) (out any, err error) {
 	c.input = req.Input
 	if c.input == nil {
 		if c.input, err = row.decode(req.Body, req.Unknown); err != nil {
-			return nil, err
+			return nil, decodeError(err)
 		}
 	}
 	return row.serve(ctx, c, c.input)
@@ -238,11 +238,18 @@ func (c *Call) commit(ctx context.Context, change Change, out any) error {
 	case errors.Is(err, ErrAliasLimit):
 		return api.AliasLimit(c.service.realm.KeyARN(change.Aliases[0].Account, change.Aliases[0].KeyID))
 	case err != nil:
-		return err
+		return errors.Join(err, c.forkEvent())
 	}
 	c.service.nursery.release(c.births)
 	c.births, c.recorded = nil, true
 	return c.service.drain(ctx)
+}
+
+// forkEvent gives the record of a change that failed an id of its own. The store may have made the change all the same,
+// when its disk failed at the wrong moment: the event in the outbox must not be taken for this one then.
+func (c *Call) forkEvent() (err error) {
+	c.eventID, err = c.service.uuid()
+	return err
 }
 
 // expectations are the snapshots that the decision was based on and the change does not write.

@@ -2,6 +2,7 @@ package kms
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -37,11 +38,16 @@ type counter struct {
 type counters struct {
 	mu       sync.Mutex
 	byID     map[generationID]*counter
-	renewals map[KeyID]time.Time // when a renewal last failed
+	renewals map[KeyID]renewalFailure // the last one of each key
+}
+
+type renewalFailure struct {
+	at    time.Time
+	cause error
 }
 
 func newCounters() *counters {
-	return &counters{byID: map[generationID]*counter{}, renewals: map[KeyID]time.Time{}}
+	return &counters{byID: map[generationID]*counter{}, renewals: map[KeyID]renewalFailure{}}
 }
 
 func (cs *counters) of(row UsesRow) *counter {
@@ -72,8 +78,6 @@ func (s *Service) take(ctx context.Context, key *Key) error {
 			return errStale
 		case generation.State != GenerationReady:
 			return fmt.Errorf("renew a generation that may only decrypt: %w", err)
-		default:
-			s.log.WarnContext(ctx, "a key could not be renewed", "key", key.ARN(), "error", err)
 		}
 	}
 	return s.reserve(ctx, count)
@@ -135,7 +139,8 @@ func (s *Service) returnUses(ctx context.Context) {
 }
 
 // renew makes a new generation because the current one may not go on encrypting. One at a time for each key; after a
-// failure it is not tried again for a while.
+// failure it is not tried again for a while, and what failed is the answer. Once begun it is finished for the sake of
+// all who wait for it, though the one who asked first may go away.
 func (s *Service) renew(ctx context.Context, key *Key) error {
 	unlock, err := s.locks.lock(ctx, string(key.ID()))
 	if err != nil {
@@ -146,47 +151,52 @@ func (s *Service) renew(ctx context.Context, key *Key) error {
 		return nil // somebody else has renewed it, or changed it otherwise
 	}
 	now := s.config.Now()
-	if last, failed := s.counters.lastFailure(key.ID()); failed && now.Sub(last) < renewalPause {
-		return fmt.Errorf("the last renewal failed %s ago", now.Sub(last).Truncate(time.Second))
+	if last := s.counters.lastFailure(key.ID()); last.cause != nil && now.Sub(last.at).Abs() < renewalPause {
+		return fmt.Errorf("the last renewal failed at %s: %w", last.at.UTC().Format(time.RFC3339), last.cause)
 	}
-	if err := s.rotate(ctx, key, now); err != nil {
-		s.counters.failed(key.ID(), now)
-		return err
+	err = s.rotate(context.WithoutCancel(ctx), key, now)
+	if err == nil || errors.Is(err, errStale) {
+		return nil // the request starts again either way
 	}
-	return nil
+	s.log.WarnContext(ctx, "a key could not be renewed", "key", key.ARN(), "error", err)
+	s.counters.failed(key.ID(), renewalFailure{at: now, cause: err})
+	return err
 }
 
-func (cs *counters) lastFailure(id KeyID) (time.Time, bool) {
+func (cs *counters) lastFailure(id KeyID) renewalFailure {
 	cs.mu.Lock()
 	defer cs.mu.Unlock()
-	at, ok := cs.renewals[id]
-	return at, ok
+	return cs.renewals[id]
 }
 
-func (cs *counters) failed(id KeyID, at time.Time) {
+func (cs *counters) failed(id KeyID, f renewalFailure) {
 	cs.mu.Lock()
 	defer cs.mu.Unlock()
-	cs.renewals[id] = at
+	cs.renewals[id] = f
 }
 
 // rotate is a service event: the key gets a new current generation without anybody asking.
 func (s *Service) rotate(ctx context.Context, key *Key, now time.Time) error {
 	row := key.Next()
 	row.Current++
-	var births []BirthRow
+	var births []labour
+	defer func() { s.abandon(ctx, births) }() // whatever the change has not taken over, after a panic too
 	newborn, err := s.birth(ctx, key.ID(), row.Current, keyspec.RotationAutomatic, MicrosOf(now), &births)
-	if err == nil {
-		change := Change{Keys: []KeyRow{row}}
-		newborn.Fulfil(&change)
-		change.Events, err = s.rotationEvent(key, newborn.Generation, now)
-		if err == nil {
-			err = s.apply(ctx, change)
-		}
-	}
 	if err != nil {
-		s.abandon(ctx, births)
+		return err
+	}
+	change := Change{Keys: []KeyRow{row}}
+	newborn.Fulfil(&change)
+	if change.Events, err = s.rotationEvent(key, newborn.Generation, now); err != nil {
+		return err
+	}
+	if err := s.apply(ctx, change); err != nil {
 		return err
 	}
 	s.nursery.release(births)
-	return s.drain(ctx)
+	births = nil
+	if err := s.drain(ctx); err != nil { // the key is renewed; its event follows with the next one
+		s.log.WarnContext(ctx, "the event of a renewal is not in the log yet", "key", key.ARN(), "error", err)
+	}
+	return nil
 }

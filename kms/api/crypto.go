@@ -29,6 +29,9 @@ func (in *EncryptInput) Validate() error {
 	return v.err()
 }
 
+// Unserved refuses grant tokens with an InvalidGrantTokenException.
+func (in *EncryptInput) Unserved() error { return unservedTokens(in.GrantTokens) }
+
 // Algorithm is EncryptionAlgorithm with its default.
 func (in *EncryptInput) Algorithm() keyspec.EncryptionAlgorithm {
 	return or(in.EncryptionAlgorithm, keyspec.EncryptionSymmetricDefault)
@@ -82,8 +85,13 @@ func (in *DecryptInput) IgnoreCiphertext() bool {
 	return ignoresCiphertext(in.DryRun, in.DryRunModifiers)
 }
 
-// Unserved refuses Recipient with an UnsupportedOperationException.
-func (in *DecryptInput) Unserved() error { return unservedRecipient(in.Recipient) }
+// Unserved refuses grant tokens and Recipient.
+func (in *DecryptInput) Unserved() error {
+	if err := unservedTokens(in.GrantTokens); err != nil {
+		return err
+	}
+	return unservedRecipient(in.Recipient)
+}
 
 // DecryptOutput is the plaintext, at most 4096 bytes. KeyID is the ARN. KeyMaterialID is present for symmetric keys.
 type DecryptOutput struct {
@@ -126,6 +134,9 @@ func (in *ReEncryptInput) Validate() error {
 	enums(&v, "dryRunModifiers", in.DryRunModifiers, keyspec.DryRunModifiers)
 	return v.err()
 }
+
+// Unserved refuses grant tokens with an InvalidGrantTokenException.
+func (in *ReEncryptInput) Unserved() error { return unservedTokens(in.GrantTokens) }
 
 // SourceAlgorithm is SourceEncryptionAlgorithm with its default.
 func (in *ReEncryptInput) SourceAlgorithm() keyspec.EncryptionAlgorithm {

@@ -104,6 +104,9 @@ func (in *DescribeKeyInput) Validate() error {
 	return v.err()
 }
 
+// Unserved refuses grant tokens with an InvalidGrantTokenException.
+func (in *DescribeKeyInput) Unserved() error { return unservedTokens(in.GrantTokens) }
+
 // DescribeKeyOutput describes the key.
 type DescribeKeyOutput struct {
 	KeyMetadata KeyMetadata `json:"KeyMetadata" audit:"record"`

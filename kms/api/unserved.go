@@ -21,3 +21,11 @@ func unservedRecipient(r *RecipientInfo) error {
 	return unservedf("Recipient is not supported by this server, which cannot verify attestation documents. " +
 		"Leave it out to receive the plaintext over TLS.")
 }
+
+// unservedTokens refuses every grant token: this server makes none, so that none can be genuine.
+func unservedTokens(tokens []string) error {
+	if len(tokens) > 0 {
+		return InvalidGrantToken()
+	}
+	return nil
+}

@@ -9,9 +9,15 @@ import (
 )
 
 var createKey = kms.Operation[*api.CreateKeyInput, *api.CreateKeyOutput]{
-	Name:    "CreateKey",
-	Effect:  kms.Mutate,
-	Targets: func(*api.CreateKeyInput) []kms.Target { return []kms.Target{kms.NoKey("kms:CreateKey")} },
+	Name:   "CreateKey",
+	Effect: kms.Mutate,
+	Targets: func(in *api.CreateKeyInput) []kms.Target {
+		targets := []kms.Target{kms.NoKey("kms:CreateKey")}
+		if len(in.Tags) > 0 {
+			targets = append(targets, kms.NoKey("kms:TagResource"))
+		}
+		return targets
+	},
 	Admit: kms.Admit[*api.CreateKeyInput]{
 		Params: func(in *api.CreateKeyInput) error {
 			if _, _, err := in.SpecAndUsage(); err != nil {

@@ -22,9 +22,12 @@ var listAliases = kms.Operation[*api.ListAliasesInput, *api.ListAliasesOutput]{
 		if in.KeyID != nil {
 			only = c.Key(0).ID()
 		}
-		page, err := readPage(in.Marker, in.PageSize(), func(after string, limit int) ([]kms.AliasRow, error) {
-			return c.Store().Aliases(ctx, c.Caller().Account, only, after, limit)
-		}, func(row kms.AliasRow) string { return row.Name })
+		page, err := readPage(listOfAliases, in.Marker, in.PageSize(), source[kms.AliasRow]{
+			read: func(after string, limit int) ([]kms.AliasRow, error) {
+				return c.Store().Aliases(ctx, c.Caller().Account, only, after, limit)
+			},
+			key: func(row kms.AliasRow) string { return row.Name },
+		})
 		if err != nil {
 			return nil, err
 		}

@@ -13,9 +13,12 @@ var listKeys = kms.Operation[*api.ListKeysInput, *api.ListKeysOutput]{
 	Targets: func(*api.ListKeysInput) []kms.Target { return []kms.Target{kms.NoKey("kms:ListKeys")} },
 	Run: func(ctx context.Context, c *kms.Call, in *api.ListKeysInput) (*api.ListKeysOutput, error) {
 		account := c.Caller().Account
-		page, err := readPage(in.Marker, in.PageSize(), func(after string, limit int) ([]kms.KeyRow, error) {
-			return c.Store().Keys(ctx, account, kms.KeyID(after), limit)
-		}, func(row kms.KeyRow) string { return string(row.ID) })
+		page, err := readPage(listOfKeys, in.Marker, in.PageSize(), source[kms.KeyRow]{
+			read: func(after string, limit int) ([]kms.KeyRow, error) {
+				return c.Store().Keys(ctx, account, kms.KeyID(after), limit)
+			},
+			key: func(row kms.KeyRow) string { return string(row.ID) },
+		})
 		if err != nil {
 			return nil, err
 		}

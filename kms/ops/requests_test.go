@@ -146,3 +146,18 @@ func (b *bench) newSubject(name string) subject {
 	s.blob = b.encrypt(s.key, "attack at dawn", nil)
 	return s
 }
+
+// mustEncode is the JSON of a shape.
+func mustEncode(t testing.TB, shape any) string {
+	t.Helper()
+	text, err := api.Encode(shape)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// ask is a request as the wire carries it.
+func (b *bench) ask(operation string, body []byte) kms.Request {
+	return kms.Request{Operation: operation, Caller: b.root(), Body: body}
+}
