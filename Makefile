@@ -9,7 +9,7 @@ VERSION_VAR := github.com/keyhold/keyhold/cli.version
 export GOFLAGS := $(strip $(shell $(GO) env GOFLAGS 2>/dev/null) -tags=sqlite_omit_load_extension)
 
 .DEFAULT_GOAL := help
-.PHONY: help deps build demo test lint fuzz clean ci
+.PHONY: help deps build demo test lint fuzz scale clean ci
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
@@ -35,6 +35,9 @@ lint: deps ## format, vet, linters, build without C, tidy modules
 
 fuzz: deps ## every fuzz target for FUZZTIME (30s)
 	.ci/fuzz $(FUZZTIME)
+
+scale: deps ## a token of 30,000 objects against one of 30 (some minutes)
+	KEYHOLD_SCALE_OBJECTS=30000 $(GO) test -count 1 -timeout 60m -v -run TestOnlyStartAndInventoryGrow ./integration
 
 clean: ## remove what was built
 	rm -rf bin

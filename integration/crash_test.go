@@ -31,6 +31,8 @@ import (
 type site struct {
 	Data, Module, Label string
 	Env                 map[string]string
+
+	preload bool // list all objects at login, as a server does
 }
 
 const sitePIN = "crash-test-pin"
@@ -77,7 +79,7 @@ func (s site) with(ctx context.Context, f func(*kms.Service, *hsm.Token) error) 
 		return err
 	}
 	defer func() { _ = store.Close() }()
-	token, err := hsm.Open(ctx, hsm.Config{Module: s.Module, Env: s.Env, Label: s.Label, PIN: hsmtest.PINSource(sitePIN)})
+	token, err := hsm.Open(ctx, hsm.Config{Module: s.Module, Env: s.Env, Label: s.Label, PIN: hsmtest.PINSource(sitePIN), Preload: s.preload})
 	if err != nil {
 		return err
 	}

@@ -1,0 +1,153 @@
+package integration
+
+import (
+	"fmt"
+	"os"
+	"slices"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/miekg/pkcs11"
+
+	"github.com/keyhold/keyhold/hsm"
+	"github.com/keyhold/keyhold/kms"
+	"github.com/keyhold/keyhold/kms/api"
+)
+
+// scaleVariable says how many objects the large token has; make scale sets 30,000.
+const scaleVariable = "KEYHOLD_SCALE_OBJECTS"
+
+// scaleSmall is the token that the large one is compared with.
+const scaleSmall = 30
+
+func scaleLarge(t *testing.T) int {
+	t.Helper()
+	text := os.Getenv(scaleVariable)
+	if text == "" {
+		return 2000
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < scaleSmall {
+		t.Fatalf("%s=%q: want a number above %d", scaleVariable, text, scaleSmall)
+	}
+	return n
+}
+
+// latencies are what one token size costs: medians, except for what happens once.
+type latencies struct {
+	objects                               int
+	start, inventory                      time.Duration // once
+	describe, encrypt, decrypt, createKey time.Duration
+}
+
+// TestOnlyStartAndInventoryGrowWithTheNumberOfObjects compares a token of 30 objects with a large one, as a server
+// sees them: it lists the token once, at login. Creating a key is reported and not judged: that the new id is not
+// taken is asked of the token, and SoftHSM looks through all its objects to answer.
+func TestOnlyStartAndInventoryGrowWithTheNumberOfObjects(t *testing.T) {
+	small, large := measure(t, scaleSmall), measure(t, scaleLarge(t))
+	t.Logf("%10s %12s %12s %12s %12s %12s %12s", "objects", "start", "inventory", "describe", "encrypt", "decrypt", "create key")
+	for _, l := range []latencies{small, large} {
+		t.Logf("%10d %12v %12v %12v %12v %12v %12v", l.objects, l.start, l.inventory, l.describe, l.encrypt, l.decrypt, l.createKey)
+	}
+	for name, pair := range map[string][2]time.Duration{
+		"describe": {small.describe, large.describe}, "encrypt": {small.encrypt, large.encrypt}, "decrypt": {small.decrypt, large.decrypt},
+	} {
+		// Three times is far below any growth with the objects (67 or 1,000 times) and above the noise of a busy machine.
+		if pair[1] > 3*pair[0]+time.Millisecond {
+			t.Errorf("%s takes %v with %d objects and %v with %d", name, pair[1], large.objects, pair[0], small.objects)
+		}
+	}
+}
+
+func measure(t *testing.T, objects int) latencies {
+	t.Helper()
+	s := newSite(t)
+	s.fill(t, objects)
+	s.preload = true
+	l := latencies{objects: objects}
+	begin := time.Now()
+	err := s.with(t.Context(), func(service *kms.Service, token *hsm.Token) error {
+		l.start = time.Since(begin)
+		id := newKey(t, service, "alias/scale")
+		l.describe = median(t, 200, func() error {
+			_, err := do(t, service, "DescribeKey", &api.DescribeKeyInput{KeyID: &id})
+			return err
+		})
+		var blob []byte
+		l.encrypt = median(t, 200, func() error {
+			out, err := do(t, service, "Encrypt", &api.EncryptInput{KeyID: &id, Plaintext: make([]byte, 32)})
+			if sealed, ok := out.(*api.EncryptOutput); ok {
+				blob = sealed.CiphertextBlob
+			}
+			return err
+		})
+		l.decrypt = median(t, 200, func() error {
+			_, err := do(t, service, "Decrypt", &api.DecryptInput{CiphertextBlob: blob})
+			return err
+		})
+		l.createKey = median(t, 3, func() error {
+			_, err := do(t, service, "CreateKey", &api.CreateKeyInput{})
+			return err
+		})
+		began := time.Now()
+		found, err := token.Inventory(t.Context())
+		l.inventory = time.Since(began)
+		if err == nil && len(found) < objects {
+			err = fmt.Errorf("the inventory has %d objects, want at least %d", len(found), objects)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l
+}
+
+func median(t *testing.T, n int, f func() error) time.Duration {
+	t.Helper()
+	times := make([]time.Duration, n)
+	for i := range times {
+		began := time.Now()
+		if err := f(); err != nil {
+			t.Fatal(err)
+		}
+		times[i] = time.Since(began)
+	}
+	slices.Sort(times)
+	return times[n/2]
+}
+
+// fill puts somebody's AES keys into the token, by the module alone.
+func (s site) fill(t *testing.T, objects int) {
+	t.Helper()
+	for name, value := range s.Env {
+		t.Setenv(name, value)
+	}
+	p := pkcs11.New(s.Module)
+	if p == nil {
+		t.Fatalf("load %s", s.Module)
+	}
+	defer p.Destroy()
+	check := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	check(p.Initialize())
+	defer func() { _ = p.Finalize() }()
+	slots, err := p.GetSlotList(true)
+	check(err)
+	session, err := p.OpenSession(slots[0], pkcs11.CKF_SERIAL_SESSION|pkcs11.CKF_RW_SESSION)
+	check(err)
+	check(p.Login(session, pkcs11.CKU_USER, sitePIN))
+	for i := range objects {
+		_, err := p.GenerateKey(session, []*pkcs11.Mechanism{pkcs11.NewMechanism(pkcs11.CKM_AES_KEY_GEN, nil)}, []*pkcs11.Attribute{
+			pkcs11.NewAttribute(pkcs11.CKA_TOKEN, true), pkcs11.NewAttribute(pkcs11.CKA_VALUE_LEN, 32),
+			pkcs11.NewAttribute(pkcs11.CKA_SENSITIVE, true), pkcs11.NewAttribute(pkcs11.CKA_EXTRACTABLE, false),
+			pkcs11.NewAttribute(pkcs11.CKA_ID, fmt.Appendf(nil, "somebody's %d", i)),
+		})
+		check(err)
+	}
+}
