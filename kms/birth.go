@@ -17,6 +17,20 @@ import (
 // settleTimeout bounds the clean-up after a birth that failed, whose own context may be over.
 const settleTimeout = 10 * time.Second
 
+// A birth makes two objects. The marker comes first and is destroyed after the change that takes the generation's
+// object over: it is the token's own word that the birth is not over. An intent alone is not believed, for a database
+// that was put back holds intents of births that are long over, and their objects are live keys. Both intents are
+// recorded before either object exists; that of the marker has the generation number 0.
+
+// markerOf is the id of the marker of an object's birth.
+func markerOf(object device.ObjectID) device.ObjectID {
+	sum := sha256.Sum256(append([]byte("keyhold birth marker v1\x00"), object[:]...))
+	return device.ObjectID(sum[:16])
+}
+
+// isMarker tells the intent of a marker.
+func (r *BirthRow) isMarker() bool { return r.Number == 0 }
+
 // Birth makes a generation's object in the token: the intent is recorded, the key generated, read back and proved with
 // a canary. The rows it returns are a candidate: the operation's change must carry them, and Fulfil says how. A
 // candidate that no change takes over is destroyed.
@@ -50,21 +64,26 @@ func (s *Service) birth(ctx context.Context, key KeyID, number uint32, rotation 
 	if err != nil {
 		return Newborn{}, err
 	}
+	marker := BirthRow{Object: markerOf(object), KeyID: key, Token: s.device.Name(), StartedAt: now}
 	intent := BirthRow{Object: object, KeyID: key, Number: number, Token: s.device.Name(), StartedAt: now}
-	if err := s.signer.sign(ctx, &intent); err != nil {
+	label := fmt.Sprintf("keyhold %s generation %d", key, number)
+	// The intents stand in the order in which they are settled: without its marker an object would be left alone.
+	for _, b := range []BirthRow{intent, marker} {
+		if err := s.intend(ctx, b, births); err != nil {
+			return Newborn{}, err
+		}
+	}
+	made := (*births)[len(*births)-2:]
+	spec := device.KeySpec{ID: marker.Object, Label: "birth of " + label, Purpose: device.PurposeMAC}
+	if _, err := s.device.GenerateKey(ctx, spec); err != nil {
 		return Newborn{}, err
 	}
-	s.nursery.admit(object)
-	*births = append(*births, labour{intent: intent})
-	if err := s.store.PutBirth(ctx, intent); err != nil {
-		return Newborn{}, fmt.Errorf("record the intent to make a key: %w", err)
-	}
-	label := fmt.Sprintf("keyhold %s generation %d", key, number)
+	made[1].whole = true
 	cipher, err := s.device.GenerateKey(ctx, device.KeySpec{ID: object, Label: label, Purpose: device.PurposeWrap})
 	if err != nil {
 		return Newborn{}, err
 	}
-	(*births)[len(*births)-1].whole = true
+	made[0].whole = true
 	canary, err := s.canary(ctx, device.Key{ID: object, Cipher: cipher})
 	if err != nil {
 		return Newborn{}, err
@@ -76,6 +95,36 @@ func (s *Service) birth(ctx context.Context, key KeyID, number uint32, rotation 
 		},
 		Uses: UsesRow{KeyID: key, Number: number, Rev: 1, Reserved: 1}, // the canary
 	}, nil
+}
+
+// intend records an intent.
+func (s *Service) intend(ctx context.Context, b BirthRow, births *[]labour) error {
+	if err := s.signer.sign(ctx, &b); err != nil {
+		return err
+	}
+	s.nursery.admit(b.Object)
+	*births = append(*births, labour{intent: b})
+	if err := s.store.PutBirth(ctx, b); err != nil {
+		return fmt.Errorf("record the intent to make a key: %w", err)
+	}
+	return nil
+}
+
+// born ends births that a change has taken over: their markers go. What fails is left to the reconciler, for the
+// generation lives by its row.
+func (s *Service) born(ctx context.Context, births []labour) {
+	var markers []labour
+	for _, b := range births {
+		if b.intent.isMarker() {
+			markers = append(markers, b)
+		}
+	}
+	defer s.nursery.release(births)
+	if len(markers) > 0 {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTimeout)
+		defer cancel()
+		s.undo(ctx, markers)
+	}
 }
 
 // materialID is the KeyMaterialId of a generation: opaque, 64 lower-case hexadecimal digits, different for each.
@@ -107,7 +156,7 @@ func (s *Service) canary(ctx context.Context, key device.Key) (device.Sealed, er
 func (s *Service) openCanary(ctx context.Context, key device.Key) error {
 	got, err := s.device.Decrypt(ctx, device.DecryptRequest{Key: key, AAD: device.CanaryAAD(key.ID), Sealed: key.Canary})
 	if errors.Is(err, device.ErrInvalidData) { // not the caller's data, so not the caller's error
-		return fmt.Errorf("open the canary: %w: %v", device.ErrUntrusted, err) //nolint:errorlint // one class, not two
+		return fmt.Errorf("open the canary: %w: %s", device.ErrUntrusted, err.Error())
 	}
 	if err != nil {
 		return fmt.Errorf("open the canary: %w", err)
@@ -142,8 +191,12 @@ func (s *Service) abandon(ctx context.Context, births []labour) {
 // finds: the intent then stays open until there was one.
 func (s *Service) undo(ctx context.Context, births []labour) (sweep bool) {
 	defer s.nursery.release(births)
+	needed := map[device.ObjectID]bool{} // markers of objects that are not settled
 	for _, b := range births {
-		err := s.settle(ctx, b.intent)
+		if needed[b.intent.Object] {
+			continue
+		}
+		err := s.settle(ctx, b.intent, ours)
 		if err == nil && !b.whole && s.device.Exclusive() {
 			sweep = true
 			continue
@@ -152,26 +205,62 @@ func (s *Service) undo(ctx context.Context, births []labour) (sweep bool) {
 			err = s.store.CloseBirth(ctx, b.intent.Object)
 		}
 		if err != nil {
+			needed[markerOf(b.intent.Object)] = true
 			s.log.WarnContext(ctx, "a birth is left to the reconciler", "object", b.intent.Object.String(), "error", err)
 		}
 	}
 	return sweep
 }
 
-// settle does what an open intent asks for: an object that a generation took over lives, any other is destroyed. After
-// it the token, seen to be healthy, has no such object, and the intent may go.
-func (s *Service) settle(ctx context.Context, b BirthRow) error {
-	if err := s.signer.verify(ctx, &b); err != nil {
-		return err
+// evidence says why an intent is believed.
+type evidence int
+
+const (
+	ours   evidence = iota + 1 // this process has the birth under way
+	marked                     // the token must still hold the birth's marker
+)
+
+// errOutlived: an intent asks for the death of an object that no generation took over, as far as the rows tell, and
+// whose birth is over, as the token tells. The rows are older than the token's objects.
+var errOutlived = errors.New("the object's birth is over and no generation knows it: the database is older than the token, or rows were removed")
+
+// settle does what an open intent asks for: an object that a generation took over lives, any other is destroyed, if
+// there is evidence that its birth is not over. After it the intent may go.
+func (s *Service) settle(ctx context.Context, b BirthRow, why evidence) error {
+	if why != ours {
+		if err := s.signer.verify(ctx, &b); err != nil {
+			return err
+		}
 	}
-	taken, err := s.taken(ctx, b)
-	if err != nil || taken {
-		return err
+	if !b.isMarker() { // which nothing takes over
+		taken, err := s.taken(ctx, b)
+		if err != nil || taken {
+			return err
+		}
+		if err := s.mustBeMarked(ctx, b.Object, why); err != nil {
+			return err
+		}
 	}
 	if err := s.device.DestroyKey(ctx, b.Object); err != nil && !errors.Is(err, device.ErrKeyNotFound) {
 		return fmt.Errorf("destroy object %s: %w", b.Object, err)
 	}
 	return nil
+}
+
+// mustBeMarked answers errOutlived for an object that is there while its marker is not.
+func (s *Service) mustBeMarked(ctx context.Context, object device.ObjectID, why evidence) error {
+	if why == ours {
+		return nil
+	}
+	marker, err := s.device.HasKey(ctx, markerOf(object))
+	if err != nil || marker {
+		return err
+	}
+	present, err := s.device.HasKey(ctx, object)
+	if err == nil && present {
+		err = fmt.Errorf("object %s: %w", object, errOutlived)
+	}
+	return err
 }
 
 // taken tells whether a generation took the object over. The rows of the key that it was made for must be whole: were

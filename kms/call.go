@@ -197,6 +197,9 @@ func (c *Call) Seal(ctx context.Context, i int, plaintext []byte, context map[st
 	sealed, err := c.service.device.Encrypt(ctx, device.EncryptRequest{
 		Key: deviceKey(generation), AAD: b.aad(context), Plaintext: plaintext, Guard: c.guard,
 	})
+	if errors.Is(err, device.ErrUntrusted) {
+		c.service.retire(ctx, key, err)
+	}
 	if err == nil {
 		err = checkSealed(sealed, len(plaintext))
 	}

@@ -36,6 +36,7 @@ type Device interface {
 	DestroyKey(ctx context.Context, id device.ObjectID) error
 	// Inventory lists every object of the token.
 	Inventory(ctx context.Context) ([]device.Object, error)
-	// DestroyDebris destroys a half-made object of an inventory: one without id or without value. It refuses others.
+	// DestroyDebris destroys a half-made object of an inventory: a secret key, or an object of unknown class, without a
+	// value. It refuses others.
 	DestroyDebris(ctx context.Context, o device.Object) error
 }

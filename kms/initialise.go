@@ -26,10 +26,8 @@ func Initialise(ctx context.Context, config Config, identity Identity) error {
 	switch {
 	case err == nil && meta.Ready:
 		return ErrInitialised
-	case err == nil:
-		err = takeUp(ctx, config, meta)
-	case errors.Is(err, ErrNotFound):
-		err = refuseKeys(ctx, config.Store)
+	case err == nil, errors.Is(err, ErrNotFound):
+		err = refuseRows(ctx, config.Store, identity.Account)
 	}
 	if err != nil {
 		return err
@@ -60,38 +58,35 @@ func Initialise(ctx context.Context, config Config, identity Identity) error {
 	return config.Store.PutMeta(ctx, meta)
 }
 
-// takeUp clears away what an initialisation that was cut short left in the token. The row that says so has no
-// authentication code yet, so whoever can write to the database can make it say so of a directory in use: the key that
-// authenticates its rows is not destroyed on that word alone.
-func takeUp(ctx context.Context, config Config, meta MetaRow) error {
-	if err := refuseKeys(ctx, config.Store); err != nil {
-		return err
-	}
-	if token := config.Device.Name(); meta.Token != token {
-		return fmt.Errorf("the initialisation of this data directory was begun with token %q, and this is token %q: finish it there, or remove the directory",
-			meta.Token, token)
-	}
-	if err := config.Device.DestroyKey(ctx, meta.RowKey); err != nil {
-		return fmt.Errorf("remove what an earlier attempt left in the token: %w", err)
-	}
-	return nil
-}
-
-// refuseKeys refuses a store that cannot be new because there are keys in it.
-func refuseKeys(ctx context.Context, store Store) error {
+// refuseRows refuses a store that cannot be new because there are rows in it. Table meta of a directory that is not
+// initialised has no authentication code, so that whoever can write to the database can make it say so of a directory in
+// use. For the same reason nothing is destroyed in the token on its word: what an initialisation that was cut short left
+// there stays, as a stranger in the inventory, and can do nothing.
+func refuseRows(ctx context.Context, store Store, account AccountID) error {
 	generations, err := store.Generations(ctx)
-	if err != nil || len(generations) == 0 {
+	if err != nil {
 		return err
 	}
-	return fmt.Errorf("%w: the data directory says that it is not initialised, and has %d generations of keys: restore table meta from a backup",
-		&TamperError{Row: "table meta", Reason: "it was changed or removed outside Keyhold"}, len(generations))
+	keys, err := store.Keys(ctx, account, "", 1)
+	if err != nil {
+		return err
+	}
+	events, err := store.Outbox(ctx, 1)
+	if err != nil {
+		return err
+	}
+	if len(generations)+len(keys)+len(events) == 0 {
+		return nil
+	}
+	return fmt.Errorf("%w: the data directory says that it is not initialised, and has keys or events in it: restore table meta from a backup",
+		&TamperError{Row: "table meta", Reason: "it was changed or removed outside Keyhold"})
 }
 
 // openMeta reads and checks the directory's identity.
 func (s *Service) openMeta(ctx context.Context) error {
 	meta, err := s.store.Meta(ctx)
 	if errors.Is(err, ErrNotFound) || err == nil && !meta.Ready {
-		if err := refuseKeys(ctx, s.store); err != nil {
+		if err := refuseRows(ctx, s.store, meta.Account); err != nil {
 			return err
 		}
 		return errors.New("the data directory is not initialised: run keyhold init")

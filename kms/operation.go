@@ -180,6 +180,8 @@ func (o Operation[I, O]) complete() error {
 		return fmt.Errorf("operation %s: its input must be a pointer to a shape", o.Name)
 	case o.Name == "" || o.Targets == nil || o.Effect < Read || o.Effect > Mutate:
 		return errors.New("an operation needs a name, an effect and targets")
+	case len(o.Admit.States) == 0 && slices.ContainsFunc(o.Targets(newInput[I]()), func(t Target) bool { return t.kind != noKey }):
+		return fmt.Errorf("operation %s: it has keys and does not say which states will do", o.Name)
 	case (o.Run == nil) == (o.Change == nil) || (o.Effect == Mutate) != (o.Change != nil):
 		return fmt.Errorf("operation %s: a Mutate has Change, any other has Run", o.Name)
 	}

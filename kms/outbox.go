@@ -70,6 +70,19 @@ func (s *Service) drain(ctx context.Context) error {
 	}
 }
 
+// deliver drains the outbox after a commit, and makes sure that the event committed is in the log now: one that somebody
+// took out of the outbox meanwhile is logged all the same.
+func (s *Service) deliver(ctx context.Context, e EventRow) error {
+	if err := s.drain(ctx); err != nil {
+		return err
+	}
+	if !s.outbox.takeFresh(e.ID) {
+		return nil
+	}
+	s.log.ErrorContext(ctx, "an audit event was removed from the database outside Keyhold", "event", e.ID)
+	return s.audit.Append(context.WithoutCancel(ctx), e.Record)
+}
+
 // firstOctets are as many of the first events as have together at most limit octets, but one at least.
 func firstOctets(events []EventRow, limit int) []EventRow {
 	size := 0
@@ -98,8 +111,14 @@ func (s *Service) logEvents(ctx context.Context, events []EventRow) error {
 	}
 	var records [][]byte
 	for _, e := range events {
-		if !present[e.ID] {
+		err := s.signer.verify(ctx, &e)
+		if _, forged := isTampered(err); forged {
+			err = s.recordForgedEvent(ctx, e)
+		} else if err == nil && !present[e.ID] {
 			records = append(records, e.Record)
+		}
+		if err != nil {
+			return err
 		}
 	}
 	if len(records) == 0 {

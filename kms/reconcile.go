@@ -1,6 +1,7 @@
 package kms
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -12,58 +13,108 @@ import (
 // Reconciliation is what Reconcile did and found.
 type Reconciliation struct {
 	Settled []BirthRow      // intents that are closed now, their objects destroyed or taken over
+	Kept    []BirthRow      // intents that ask for the death of an object that may be a live key: both were left alone
+	Forged  []BirthRow      // intents that Keyhold did not write; they were not followed
 	Removed []device.Object // debris that was destroyed
 	Debris  []device.Object // debris that was left: the token is shared and nobody said to remove it
 }
 
 // Reconcile closes what a crash left open: births that no change took over, and on an exclusive token the half-made
-// objects that a dying process leaves behind. It deletes no row because a search came back empty, and does not touch
-// births that are under way in this process.
+// objects that a dying process leaves behind. It deletes no row because a search came back empty, does not touch births
+// that are under way in this process, and destroys no whole object whose birth the token does not know to be unfinished.
 func (s *Service) Reconcile(ctx context.Context) (Reconciliation, error) {
-	return s.reconcile(ctx, s.device.Exclusive())
+	s.nursery.mu.Lock()
+	defer s.nursery.mu.Unlock()
+	births, err := s.openBirthsLocked(ctx)
+	if err != nil || len(births) == 0 {
+		return Reconciliation{}, err
+	}
+	return s.reconcileLocked(ctx, births, s.device.Exclusive())
 }
 
 // RemoveDebris is Reconcile on the operator's word: it removes debris from a shared token too, and looks for it even
-// when no birth was cut short.
+// when no birth was cut short. Intents that are not followed are closed; the objects that they name stay in the token.
 func (s *Service) RemoveDebris(ctx context.Context) (Reconciliation, error) {
-	r, err := s.reconcile(ctx, true)
+	s.nursery.mu.Lock()
+	defer s.nursery.mu.Unlock()
+	births, err := s.openBirthsLocked(ctx)
 	if err != nil {
-		return r, err
+		return Reconciliation{}, err
 	}
-	s.nursery.mu.Lock()
-	defer s.nursery.mu.Unlock()
-	_, err = s.sweepLocked(ctx, &r, true)
-	return r, err
-}
-
-// reconcile holds the nursery closed: while it looks, no birth begins.
-func (s *Service) reconcile(ctx context.Context, remove bool) (Reconciliation, error) {
-	s.nursery.mu.Lock()
-	defer s.nursery.mu.Unlock()
-	var r Reconciliation
-	births, err := s.store.Births(ctx)
-	births = slices.DeleteFunc(births, func(b BirthRow) bool { return s.nursery.inside[b.Object] })
-	if err != nil || len(births) == 0 {
-		return r, err
-	}
-	// The sweep comes first: that an intent is open is how it is known, after a crash too, that a birth was cut short.
-	// Where half-made objects are to be removed, no intent is closed before they are.
-	swept, err := s.sweepLocked(ctx, &r, remove)
-	mayClose := err == nil && (swept || !remove)
+	r, err := s.reconcileLocked(ctx, births, true)
 	errs := []error{err}
-	for _, b := range births {
-		err := s.settle(ctx, b)
-		if err == nil && mayClose {
-			err = s.store.CloseBirth(ctx, b.Object)
-		}
-		switch {
-		case err != nil:
-			errs = append(errs, fmt.Errorf("settle the birth of object %s for key %s: %w", b.Object, b.KeyID, err))
-		case mayClose:
-			r.Settled = append(r.Settled, b)
-		}
+	for _, b := range slices.Concat(r.Kept, r.Forged) {
+		errs = append(errs, s.store.CloseBirth(ctx, b.Object))
 	}
 	return r, errors.Join(errs...)
+}
+
+// openBirthsLocked are the intents that are not this process's own, markers last: an object is settled while its marker
+// is there.
+func (s *Service) openBirthsLocked(ctx context.Context) ([]BirthRow, error) {
+	births, err := s.store.Births(ctx)
+	births = slices.DeleteFunc(births, func(b BirthRow) bool { return s.nursery.inside[b.Object] })
+	slices.SortStableFunc(births, func(a, b BirthRow) int {
+		return cmp.Compare(boolInt(a.isMarker()), boolInt(b.isMarker()))
+	})
+	return births, err
+}
+
+// reconcileLocked holds the nursery closed: while it looks, no birth begins.
+func (s *Service) reconcileLocked(ctx context.Context, births []BirthRow, remove bool) (Reconciliation, error) {
+	var r Reconciliation
+	var errs []error
+	needed := map[device.ObjectID]bool{} // markers of objects that are not settled
+	genuine := slices.DeleteFunc(slices.Clone(births), func(b BirthRow) bool {
+		err := s.signer.verify(ctx, &b)
+		if _, forged := isTampered(err); forged {
+			r.Forged = append(r.Forged, b)
+		} else if err != nil {
+			needed[markerOf(b.Object)] = true
+			errs = append(errs, err)
+		}
+		return err != nil
+	})
+	mayClose := true
+	if len(genuine) > 0 || remove && len(births) == 0 {
+		// The sweep comes first: that an intent is open is how it is known, after a crash too, that a birth was cut
+		// short. Where half-made objects are to be removed, no intent is closed before they are.
+		swept, err := s.sweepLocked(ctx, &r, remove)
+		mayClose = err == nil && (swept || !remove)
+		errs = append(errs, err)
+	}
+	for _, b := range genuine {
+		if needed[b.Object] {
+			continue
+		}
+		if err := s.settleLocked(ctx, &r, b, mayClose); err != nil {
+			needed[markerOf(b.Object)] = true
+			errs = append(errs, fmt.Errorf("settle the birth of object %s for key %q: %w", b.Object, b.KeyID, err))
+		}
+	}
+	s.recordReconciliation(ctx, r)
+	return r, errors.Join(errs...)
+}
+
+func (s *Service) settleLocked(ctx context.Context, r *Reconciliation, b BirthRow, mayClose bool) error {
+	err := s.settle(ctx, b, marked)
+	if errors.Is(err, errOutlived) {
+		r.Kept = append(r.Kept, b)
+		s.log.WarnContext(ctx, "an old intent asks for the death of what may be a live key; it is not followed", "object", b.Object.String(), "key", string(b.KeyID))
+		return nil
+	}
+	if err != nil || !mayClose {
+		return err
+	}
+	r.Settled = append(r.Settled, b)
+	return s.store.CloseBirth(ctx, b.Object)
+}
+
+func boolInt(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
 }
 
 // sweepLocked deals with half-made keys and tells whether it looked: not while a birth is under way, whose object may be
@@ -79,7 +130,7 @@ func (s *Service) sweepLocked(ctx context.Context, r *Reconciliation, remove boo
 	var errs []error
 	for _, o := range objects {
 		switch {
-		case !IsDebris(o, s.device.Exclusive()):
+		case !IsDebris(o):
 		case !remove:
 			r.Debris = append(r.Debris, o)
 		default:
@@ -93,11 +144,8 @@ func (s *Service) sweepLocked(ctx context.Context, r *Reconciliation, remove boo
 	return true, errors.Join(errs...)
 }
 
-// IsDebris tells a half-made key, which nobody can use: one without a value. On an exclusive token a secret key
-// without an id is debris too; on a shared one it may be a stranger's.
-func IsDebris(o device.Object, exclusive bool) bool {
-	if o.Class != "secret key" && o.Class != "unknown" {
-		return false
-	}
-	return !o.HasValue || exclusive && len(o.ID) == 0
+// IsDebris tells a half-made key, which nobody can use: a secret key, or an object of unknown class, without a value.
+// A whole key without an id is a stranger's, which its owner finds by its label.
+func IsDebris(o device.Object) bool {
+	return (o.Class == "secret key" || o.Class == "unknown") && !o.HasValue
 }

@@ -2,7 +2,6 @@ package kms
 
 import (
 	"slices"
-	"time"
 
 	"github.com/keyhold/keyhold/kms/api"
 	"github.com/keyhold/keyhold/kms/audit"
@@ -130,30 +129,3 @@ func (c *Call) resources() []audit.Resource {
 	}
 	return list
 }
-
-// rotationEvent is the record of a rotation that nobody asked for.
-func (s *Service) rotationEvent(key *Key, born GenerationRow, now time.Time) ([]EventRow, error) {
-	id, err := s.uuid()
-	if err != nil {
-		return nil, err
-	}
-	request, err := s.uuid()
-	if err != nil {
-		return nil, err
-	}
-	account := string(key.Row().Account)
-	record, err := audit.Event{
-		UserIdentity: audit.Identity{AccountID: account, InvokedBy: serviceAgent}, Time: now, Name: "RotateKey",
-		Region: s.realm.Region, SourceIPAddress: serviceAgent, UserAgent: serviceAgent, RequestID: request, ID: id,
-		Type: audit.ServiceEvent, RecipientAccountID: account,
-		Resources: []audit.Resource{{AccountID: account, Type: "AWS::KMS::Key", ARN: key.ARN()}},
-		ServiceDetails: map[string]any{
-			"keyId": string(key.ID()), "rotationType": string(keyspec.RotationAutomatic), "keyOrigin": string(key.Row().Origin),
-			"previousKeyMaterialId": key.Current().MaterialID, "currentKeyMaterialId": born.MaterialID,
-		},
-	}.Encode()
-	return []EventRow{{ID: id, Record: record}}, err
-}
-
-// serviceAgent stands in service events where a caller would: CloudTrail's wording for the service itself.
-const serviceAgent = "AWS Internal"

@@ -97,6 +97,10 @@ func (r *MetaRow) octets() []byte {
 	return appendInt(b, int64(r.CreatedAt))
 }
 
+func (r *EventRow) octets() []byte {
+	return appendField(appendString(tableOctets("outbox"), r.ID), r.Record)
+}
+
 func (r *KeyRow) mac() *[]byte        { return &r.MAC }
 func (r *GenerationRow) mac() *[]byte { return &r.MAC }
 func (r *UsesRow) mac() *[]byte       { return &r.MAC }
@@ -105,19 +109,21 @@ func (r *TagRow) mac() *[]byte        { return &r.MAC }
 func (r *AliasRow) mac() *[]byte      { return &r.MAC }
 func (r *BirthRow) mac() *[]byte      { return &r.MAC }
 func (r *MetaRow) mac() *[]byte       { return &r.MAC }
+func (r *EventRow) mac() *[]byte      { return &r.MAC }
 
-func (r *KeyRow) what() string { return fmt.Sprintf("table keys, id %s", r.ID) }
+func (r *KeyRow) what() string { return fmt.Sprintf("table keys, id %q", r.ID) }
 func (r *GenerationRow) what() string {
-	return fmt.Sprintf("table generations, key %s, number %d", r.KeyID, r.Number)
+	return fmt.Sprintf("table generations, key %q, number %d", r.KeyID, r.Number)
 }
 func (r *UsesRow) what() string {
-	return fmt.Sprintf("table uses, key %s, number %d", r.KeyID, r.Number)
+	return fmt.Sprintf("table uses, key %q, number %d", r.KeyID, r.Number)
 }
-func (r *PolicyRow) what() string { return fmt.Sprintf("table policies, key %s", r.KeyID) }
-func (r *TagRow) what() string    { return fmt.Sprintf("table tags, key %s, tag %q", r.KeyID, r.Key) }
+func (r *PolicyRow) what() string { return fmt.Sprintf("table policies, key %q", r.KeyID) }
+func (r *TagRow) what() string    { return fmt.Sprintf("table tags, key %q, tag %q", r.KeyID, r.Key) }
 func (r *AliasRow) what() string  { return fmt.Sprintf("table aliases, name %q", r.Name) }
 func (r *BirthRow) what() string  { return fmt.Sprintf("table births, object %s", r.Object) }
 func (r *MetaRow) what() string   { return "table meta" }
+func (r *EventRow) what() string  { return fmt.Sprintf("table outbox, event %q", r.ID) }
 
 // TamperError tells that a stored row is not as Keyhold wrote it. What it belongs to is closed until the row is
 // restored.
@@ -169,6 +175,7 @@ func (s rowSigner) signChange(ctx context.Context, c Change) (Change, error) {
 	c.Policies, err = signed[PolicyRow](ctx, s, c.Policies, err)
 	c.Tags, err = signed[TagRow](ctx, s, c.Tags, err)
 	c.Aliases, err = signed[AliasRow](ctx, s, c.Aliases, err)
+	c.Events, err = signed[EventRow](ctx, s, c.Events, err)
 	return c, err
 }
 

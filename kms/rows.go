@@ -104,7 +104,7 @@ type AliasRow struct {
 type BirthRow struct {
 	Object    device.ObjectID
 	KeyID     KeyID
-	Number    uint32
+	Number    uint32 // of the generation; 0 for the marker of a birth
 	Token     string
 	StartedAt Micros
 	MAC       []byte
@@ -114,6 +114,7 @@ type BirthRow struct {
 type EventRow struct {
 	ID     string // UUID of the event
 	Record []byte // the JSON record
+	MAC    []byte
 }
 
 // MetaRow is what a data directory says of itself. There is exactly one.

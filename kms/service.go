@@ -41,6 +41,9 @@ type Config struct {
 	MaxOnDemandRotations int
 	// RenewAfter is how many encryptions a generation makes before the next one gets a new generation. 0: 2^31.
 	RenewAfter uint64
+	// ReadOnly opens the service to look at things: it settles no births and moves no events. Operations that change
+	// something are still served, and their events with them.
+	ReadOnly bool
 	// MaxUses is how many encryptions a generation may ever make. 0: 2^32, the bound of SP 800-38D 8.3.
 	MaxUses uint64
 }
@@ -96,6 +99,9 @@ func New(ctx context.Context, config Config) (*Service, error) {
 	}
 	if err := s.openMeta(ctx); err != nil {
 		return nil, err
+	}
+	if config.ReadOnly {
+		return s, nil
 	}
 	if err := s.drain(ctx); err != nil {
 		return nil, fmt.Errorf("bring earlier audit events into the log: %w", err)
@@ -159,9 +165,9 @@ type Request struct {
 func (s *Service) Do(ctx context.Context, req Request) (out any, err error) {
 	row := s.rows[req.Operation]
 	if row == nil {
-		return nil, api.UnknownOperation()
+		return s.refuseUnknown(ctx, req)
 	}
-	c, err := s.newCall(req, row)
+	c, err := s.newCall(req, row.Describe().Effect)
 	if err != nil {
 		return nil, api.Internal()
 	}
@@ -182,8 +188,21 @@ func (s *Service) Do(ctx context.Context, req Request) (out any, err error) {
 	return row.serve(ctx, c, c.input)
 }
 
-func (s *Service) newCall(req Request, row Row) (*Call, error) {
-	c := &Call{service: s, caller: req.Caller, operation: req.Operation, request: req.ID, effect: row.Describe().Effect, now: s.config.Now().UTC()}
+// maxOperationName bounds what is recorded of the name of an operation that there is not.
+const maxOperationName = 128
+
+// refuseUnknown answers a request for an operation that there is not, which is recorded too.
+func (s *Service) refuseUnknown(ctx context.Context, req Request) (any, error) {
+	req.Operation = req.Operation[:min(len(req.Operation), maxOperationName)]
+	c, err := s.newCall(req, Read)
+	if err != nil {
+		return nil, api.Internal()
+	}
+	return s.finish(ctx, c, nil, api.UnknownOperation())
+}
+
+func (s *Service) newCall(req Request, effect Effect) (*Call, error) {
+	c := &Call{service: s, caller: req.Caller, operation: req.Operation, request: req.ID, effect: effect, now: s.config.Now().UTC()}
 	var err error
 	if c.request == "" {
 		if c.request, err = s.uuid(); err != nil {
@@ -240,9 +259,9 @@ func (c *Call) commit(ctx context.Context, change Change, out any) error {
 	case err != nil:
 		return errors.Join(err, c.forkEvent())
 	}
-	c.service.nursery.release(c.births)
+	c.service.born(ctx, c.births)
 	c.births, c.recorded = nil, true
-	return c.service.drain(ctx)
+	return c.service.deliver(ctx, EventRow{ID: c.eventID, Record: record})
 }
 
 // forkEvent gives the record of a change that failed an id of its own. The store may have made the change all the same,

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 
 	"github.com/keyhold/keyhold/kms/keyspec"
@@ -55,20 +56,36 @@ type aliasID struct {
 // snapshots is the cache of keys and aliases. An entry is current while it is the one in the map.
 type snapshots struct {
 	mu      sync.RWMutex
-	epoch   uint64 // grows with every invalidation, so that a slow load cannot store what a change made stale
-	keys    map[KeyID]*Key
-	aliases map[aliasID]*AliasRow
+	keys    cache[KeyID, Key]
+	aliases cache[aliasID, AliasRow]
+}
+
+// cache is the entries of one kind. stamps grow with every invalidation of an id, so that a slow load cannot store what
+// a change made stale, and a change of one key does not hold up the loads of others.
+type cache[K comparable, V any] struct {
+	entries map[K]*V
+	stamps  map[K]uint64
+}
+
+func newCache[K comparable, V any]() cache[K, V] {
+	return cache[K, V]{entries: map[K]*V{}, stamps: map[K]uint64{}}
+}
+
+func (c cache[K, V]) drop(id K) {
+	delete(c.entries, id)
+	c.stamps[id]++
 }
 
 func newSnapshots() *snapshots {
-	return &snapshots{keys: map[KeyID]*Key{}, aliases: map[aliasID]*AliasRow{}}
+	return &snapshots{keys: newCache[KeyID, Key](), aliases: newCache[aliasID, AliasRow]()}
 }
 
-// cached returns the entry of id in m, loading it on a miss. A load that an invalidation overtook is repeated.
-func cached[K comparable, V any](s *snapshots, m map[K]*V, id K, load func() (*V, error)) (*V, error) {
+// cached returns the entry of id in c, loading it on a miss. A load that an invalidation of the same id overtook is
+// repeated.
+func cached[K comparable, V any](ctx context.Context, s *snapshots, c cache[K, V], id K, load func() (*V, error)) (*V, error) {
 	for {
 		s.mu.RLock()
-		v, epoch := m[id], s.epoch
+		v, stamp := c.entries[id], c.stamps[id]
 		s.mu.RUnlock()
 		if v != nil {
 			return v, nil
@@ -78,36 +95,40 @@ func cached[K comparable, V any](s *snapshots, m map[K]*V, id K, load func() (*V
 			return nil, err
 		}
 		s.mu.Lock()
-		if s.epoch == epoch {
-			if earlier := m[id]; earlier != nil {
-				v = earlier
-			}
-			m[id] = v
-			s.mu.Unlock()
-			return v, nil
+		current := c.stamps[id] == stamp
+		if earlier := c.entries[id]; current && earlier != nil {
+			v = earlier
+		}
+		if current {
+			c.entries[id] = v
 		}
 		s.mu.Unlock()
+		if current {
+			return v, nil
+		}
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
 	}
 }
 
 func (s *snapshots) invalidate(c Change) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.epoch++
 	for _, r := range c.Keys {
-		delete(s.keys, r.ID)
+		s.keys.drop(r.ID)
 	}
 	for _, r := range c.Generations {
-		delete(s.keys, r.KeyID)
+		s.keys.drop(r.KeyID)
 	}
 	for _, r := range c.Policies {
-		delete(s.keys, r.KeyID)
+		s.keys.drop(r.KeyID)
 	}
-	for _, r := range append(c.Tags[:len(c.Tags):len(c.Tags)], c.DropTags...) {
-		delete(s.keys, r.KeyID)
+	for _, r := range slices.Concat(c.Tags, c.DropTags) {
+		s.keys.drop(r.KeyID)
 	}
-	for _, r := range append(c.Aliases[:len(c.Aliases):len(c.Aliases)], c.DropAliases...) {
-		delete(s.aliases, aliasID{r.Account, r.Name})
+	for _, r := range slices.Concat(c.Aliases, c.DropAliases) {
+		s.aliases.drop(aliasID{r.Account, r.Name})
 	}
 }
 
@@ -116,12 +137,12 @@ func (s *snapshots) current(keys []*Key, aliases []*AliasRow) bool {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	for _, k := range keys {
-		if s.keys[k.ID()] != k {
+		if s.keys.entries[k.ID()] != k {
 			return false
 		}
 	}
 	for _, a := range aliases {
-		if s.aliases[aliasID{a.Account, a.Name}] != a {
+		if s.aliases.entries[aliasID{a.Account, a.Name}] != a {
 			return false
 		}
 	}
@@ -130,11 +151,11 @@ func (s *snapshots) current(keys []*Key, aliases []*AliasRow) bool {
 
 // key is the newest snapshot of a key: ErrNotFound, a *TamperError, or the store's or the device's error.
 func (s *Service) key(ctx context.Context, id KeyID) (*Key, error) {
-	return cached(s.snapshots, s.snapshots.keys, id, func() (*Key, error) { return s.loadKey(ctx, id) })
+	return cached(ctx, s.snapshots, s.snapshots.keys, id, func() (*Key, error) { return s.loadKey(ctx, id) })
 }
 
 func (s *Service) alias(ctx context.Context, account AccountID, name string) (*AliasRow, error) {
-	return cached(s.snapshots, s.snapshots.aliases, aliasID{account, name}, func() (*AliasRow, error) {
+	return cached(ctx, s.snapshots, s.snapshots.aliases, aliasID{account, name}, func() (*AliasRow, error) {
 		row, err := s.store.Alias(ctx, account, name)
 		if err != nil {
 			return nil, err

@@ -165,7 +165,7 @@ func (c *Call) findKey(ctx context.Context, ref keyRef) (*Key, error) {
 	return key, closedBy(err, arn)
 }
 
-// keyOfBlob finds the key that a blob names. Unknown, foreign and closed keys all get AWS's one text.
+// keyOfBlob finds the key that a blob names. Unknown and foreign keys get AWS's one text.
 func (c *Call) keyOfBlob(ctx context.Context, b blob, malformed error) (*Key, error) {
 	if malformed != nil {
 		return nil, api.InvalidCiphertext()

@@ -193,10 +193,29 @@ func (s *Service) rotate(ctx context.Context, key *Key, now time.Time) error {
 	if err := s.apply(ctx, change); err != nil {
 		return err
 	}
-	s.nursery.release(births)
+	s.born(ctx, births)
 	births = nil
-	if err := s.drain(ctx); err != nil { // the key is renewed; its event follows with the next one
+	if err := s.deliver(ctx, change.Events[0]); err != nil { // the key is renewed; its event follows with the next one
 		s.log.WarnContext(ctx, "the event of a renewal is not in the log yet", "key", key.ARN(), "error", err)
 	}
 	return nil
+}
+
+// retire closes the current generation for encryption, for good, because the token broke a rule while it encrypted: an
+// IV of zeros or one that repeats. The next encryption makes a new generation, which must prove itself.
+func (s *Service) retire(ctx context.Context, key *Key, why error) {
+	s.log.ErrorContext(ctx, "a generation is closed for encryption", "key", key.ARN(), "generation", key.Row().Current, "error", why)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTimeout)
+	defer cancel()
+	unlock, err := s.locks.lock(ctx, string(key.ID()))
+	if err == nil {
+		defer unlock()
+		row, generation := key.Next(), key.Current()
+		generation.Rev++
+		generation.State = GenerationDecryptOnly
+		err = s.apply(ctx, Change{Keys: []KeyRow{row}, Generations: []GenerationRow{generation}})
+	}
+	if err != nil && !errors.Is(err, errStale) {
+		s.log.ErrorContext(ctx, "a generation could not be closed for encryption", "key", key.ARN(), "error", err)
+	}
 }

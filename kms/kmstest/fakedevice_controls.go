@@ -13,7 +13,7 @@ type Debris int
 // The kinds of debris, as SoftHSM leaves them when its process is killed.
 const (
 	DebrisWithoutValue Debris = iota + 1 // an object with the id asked for, but without value
-	DebrisWithoutID                      // an object with a value, but without id and label
+	DebrisWithoutID                      // an object without id, label and value
 )
 
 // FailNext makes the next n calls of m fail with the given class, after the guard and before any work. Failures

@@ -61,7 +61,7 @@ func TestDebrisIsLeftBehindAndCleanedUp(t *testing.T) {
 			t.Fatalf("%d objects were left behind, want 1", len(all))
 		}
 		o := all[0]
-		if hasID := len(o.ID) > 0; hasID == o.HasValue || hasID != (kind == DebrisWithoutValue) {
+		if hasID := len(o.ID) > 0; o.HasValue || hasID != (kind == DebrisWithoutValue) {
 			t.Errorf("debris of kind %d is %+v", kind, o)
 		}
 		wantHasKey(t, d, id, kind == DebrisWithoutValue)
@@ -177,14 +177,14 @@ func TestPlantedObjectsAreJudgedByWhatTheyAre(t *testing.T) {
 	d := NewFakeDevice(FakeConfig{})
 	foreign := device.Object{ID: []byte("theirs"), Label: "another application", Class: "data", HasValue: true}
 	d.Plant(foreign)
-	handle := d.Plant(device.Object{Class: "secret key", HasValue: true})
+	handle := d.Plant(device.Object{Class: "secret key"})
 	all, err := d.Inventory(t.Context())
 	must(t, "inventory", err)
 	if len(all) != 2 || all[1].Handle != handle {
 		t.Fatalf("the inventory is %+v", all)
 	}
 	wantClass(t, "destroy theirs", d.DestroyDebris(t.Context(), all[0]))
-	must(t, "destroy the one without id", d.DestroyDebris(t.Context(), all[1]))
+	must(t, "destroy the one without value", d.DestroyDebris(t.Context(), all[1]))
 	if left := d.Objects(); len(left) != 1 || left[0].Label != foreign.Label {
 		t.Errorf("left are %+v", left)
 	}

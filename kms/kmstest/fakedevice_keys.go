@@ -32,7 +32,7 @@ func (d *FakeDevice) generate(spec device.KeySpec) error {
 	case DebrisWithoutValue:
 		o.HasValue, o.value = false, nil
 	case DebrisWithoutID:
-		o.ID, o.Label = nil, ""
+		o.ID, o.Label, o.HasValue, o.value = nil, "", false, nil
 	}
 	if err := d.addLocked(o); err != nil {
 		return err

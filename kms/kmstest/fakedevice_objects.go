@@ -24,7 +24,7 @@ func (o fakeObject) public() device.Object {
 	return p
 }
 
-func (o fakeObject) whole() bool { return len(o.ID) > 0 && o.HasValue }
+func (o fakeObject) whole() bool { return o.HasValue }
 
 func (o fakeObject) is(id device.ObjectID) bool { return bytes.Equal(o.ID, id[:]) }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"testing"
 
+	"github.com/keyhold/keyhold/kms"
 	"github.com/keyhold/keyhold/kms/api"
 	"github.com/keyhold/keyhold/kms/device"
 	"github.com/keyhold/keyhold/kms/kmstest"
@@ -139,10 +140,10 @@ func TestAChangeThatWasMadeThoughTheStoreDidNotSaySoIsWhole(t *testing.T) {
 func TestAProcessThatDiesAtAnyStepOfABirthLeavesNothingUsableBehind(t *testing.T) {
 	for operation := range (&stage{}).askers("") {
 		t.Run(operation, func(t *testing.T) {
-			s := newStage(t)
+			s := newStage(t, func(c *kms.Config) { c.MaxOnDemandRotations = 0 })
 			key := s.newKey()
 			blob := s.encrypt(key, "sealed before", nil)
-			for step := 0; ; step++ {
+			for step := range 200 {
 				generations, events := len(s.allGenerations(t)), len(s.done(operation))
 				s.world.set(mortal(step), nil)
 				err := s.askers(key)[operation]()
@@ -162,6 +163,27 @@ func TestAProcessThatDiesAtAnyStepOfABirthLeavesNothingUsableBehind(t *testing.T
 					return
 				}
 			}
+			t.Error("a birth never succeeds, however late the process dies")
+		})
+	}
+}
+
+// The token fails while a birth that failed is cleared away: nothing of it may be forgotten before it is gone.
+func TestABirthThatIsClearedAwayHaltinglyIsClearedAwayInTheEnd(t *testing.T) {
+	for fails := 1; fails <= 4; fails++ {
+		t.Run(fmt.Sprintf("the %d. destruction fails", fails), func(t *testing.T) {
+			s := newStage(t)
+			canary, destruction := once("token.Encrypt", 1, device.ErrUnavailable), once("token.DestroyKey", fails, device.ErrBusy)
+			s.world.set(func(call string) error { return errors.Join(canary(call), destruction(call)) }, nil)
+			refused(t, s.create(), "KeyUnavailableException")
+			for range 3 {
+				_, _ = s.service.Reconcile(t.Context()) // one of them meets the failure
+			}
+			s.world.heal()
+			if _, err := s.service.Reconcile(t.Context()); err != nil {
+				t.Error(err)
+			}
+			s.sound(t)
 		})
 	}
 }
@@ -194,7 +216,7 @@ func TestABirthThatTheTokenDoesNotLetSettleIsSettledWhenItIsBack(t *testing.T) {
 	for name, wait := range map[string]func(*testing.T, *stage){
 		"by the reconciler": func(t *testing.T, s *stage) {
 			r, err := s.service.Reconcile(t.Context())
-			if err != nil || len(r.Settled) != 1 {
+			if err != nil || len(r.Settled) != 2 {
 				t.Errorf("settled %v, %v", r.Settled, err)
 			}
 		},
@@ -214,14 +236,14 @@ func TestABirthThatTheTokenDoesNotLetSettleIsSettledWhenItIsBack(t *testing.T) {
 			})
 			refused(t, s.create(), "KeyUnavailableException")
 			s.world.heal()
-			if open := s.openBirths(t); len(open) != 1 {
-				t.Fatalf("%d intents are open, want the one of the object that is left", len(open))
+			if open := s.openBirths(t); len(open) != 2 {
+				t.Fatalf("%d intents are open, want those of the object and its marker", len(open))
 			}
 			if _, err := s.service.Reconcile(t.Context()); !errors.Is(err, device.ErrUnavailable) {
 				t.Errorf("the reconciler says %v of a token that is down", err)
 			}
-			if open := s.openBirths(t); len(open) != 1 {
-				t.Fatalf("%d intents are open after a look at a token that is down, want 1", len(open))
+			if open := s.openBirths(t); len(open) != 2 {
+				t.Fatalf("%d intents are open after a look at a token that is down, want 2", len(open))
 			}
 			s.bench.device.SetDown(false)
 			if extra, _ := s.strays(t); len(extra) != 1 {

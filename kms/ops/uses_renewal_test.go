@@ -239,9 +239,11 @@ func TestNoGenerationEverMakesMoreThanItsUses(t *testing.T) {
 }
 
 func TestACallerWhoGoesAwayDoesNotSpoilTheRenewalForTheOthers(t *testing.T) {
-	s := newStage(t, share(2, 1<<32))
+	s := newStage(t, share(4, 1<<32)) // the use of the one who went away counts too
 	key := s.newKey()
-	s.encrypt(key, "x", nil)
+	for range 3 {
+		s.encrypt(key, "x", nil)
+	}
 	gate := s.bench.device.Block(kmstest.MethodGenerateKey, kmstest.BeforeCall)
 	ctx, cancel := context.WithCancel(t.Context())
 	impatient, patient := make(chan error, 1), make(chan error, 1)

@@ -56,9 +56,9 @@ func pool(path string, s settings, size int) *sql.DB {
 }
 
 // harden follows "Untrusted SQLite database files" (sqlite.org/security.html): a file that was tampered with may hold
-// more than wrong rows.
+// more than wrong rows, such as a size of the cache.
 func harden(conn *sqlite3.SQLiteConn) error {
-	_, err := conn.Exec("PRAGMA trusted_schema = off; PRAGMA cell_size_check = on; PRAGMA mmap_size = 0", nil)
+	_, err := conn.Exec("PRAGMA trusted_schema = off; PRAGMA cell_size_check = on; PRAGMA mmap_size = 0; PRAGMA cache_size = -2000", nil)
 	return err
 }
 
@@ -84,7 +84,7 @@ func (s *Store) connect(ctx context.Context, dir directory, age databaseAge) err
 	if err != nil {
 		return err
 	}
-	if err := probe(ctx, dir, age, len(steps)); err != nil {
+	if err := probe(ctx, dir, age, steps); err != nil {
 		return explain(dir, err)
 	}
 	s.writer = pool(dir.database(), writing, 1)
@@ -95,15 +95,16 @@ func (s *Store) connect(ctx context.Context, dir directory, age databaseAge) err
 	return nil
 }
 
-// prepare brings the schema up to date and insists that it is then exactly ours.
+// prepare brings the schema, which probe found to be exactly ours, up to date.
 func (s *Store) prepare(ctx context.Context, steps []step) error {
 	before, after, err := migrate(ctx, s.writer, steps)
 	if err != nil {
 		return err
 	}
-	if before != after {
-		s.log.Info("brought the database up to date", "from", before, "to", after)
+	if before == after {
+		return nil
 	}
+	s.log.Info("brought the database up to date", "from", before, "to", after)
 	return checkSchema(ctx, s.writer, steps)
 }
 

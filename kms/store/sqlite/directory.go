@@ -7,6 +7,8 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+
+	"github.com/keyhold/keyhold/internal/ownership"
 )
 
 // directory is the absolute path of a data directory; absolute, because a daemon may change its working directory and
@@ -20,13 +22,16 @@ func (d directory) lockFile() string { return filepath.Join(string(d), lockName)
 // what a new ext4 volume is born with.
 var harmless = []string{lockName, "lost+found"}
 
-// existingDirectory finds a directory with a database in it, touching nothing.
+// existingDirectory finds a directory with a database in it that others cannot change, touching nothing.
 func existingDirectory(path string) (directory, error) {
 	dir, err := absolute(path)
 	if err != nil {
 		return "", err
 	}
 	if _, err := entriesOf(dir); err != nil {
+		return "", err
+	}
+	if err := ownership.Check(string(dir)); err != nil {
 		return "", err
 	}
 	switch info, err := os.Lstat(dir.database()); {
@@ -48,10 +53,14 @@ func plain(dir directory, info fs.FileInfo) error {
 	return nil
 }
 
-// vacantDirectory finds or makes a directory with nothing in it, or with a database.
+// vacantDirectory finds or makes a directory with nothing in it, or with a database. Others must not be able to change
+// it, nor to put theirs in its place.
 func vacantDirectory(path string) (directory, error) {
 	dir, err := absolute(path)
 	if err != nil {
+		return "", err
+	}
+	if err := ownership.Check(string(dir)); err != nil {
 		return "", err
 	}
 	if err := makeDirectory(dir); err != nil {

@@ -64,14 +64,23 @@ func TestAMigrationThatFailsLeavesTheOneBeforeIt(t *testing.T) {
 }
 
 func TestEveryConnectionHasItsSettings(t *testing.T) {
-	s, err := Create(t.Context(), Config{Dir: t.TempDir()})
+	dir := t.TempDir()
+	s, err := Create(t.Context(), Config{Dir: dir})
 	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = s.writer.Exec("PRAGMA default_cache_size = 7") // which the file keeps
+	if err := errors.Join(err, s.Close()); err != nil {
+		t.Fatal(err)
+	}
+	if s, err = Open(t.Context(), Config{Dir: dir}); err != nil {
 		t.Fatal(err)
 	}
 	defer s.Close()
 	for pragma, want := range map[string][2]string{ // writer, reader
 		"journal_mode": {"wal", "wal"}, "synchronous": {"2", "1"}, "foreign_keys": {"1", "1"}, "busy_timeout": {"5000", "5000"},
 		"secure_delete": {"1", "0"}, "query_only": {"0", "1"}, "trusted_schema": {"0", "0"}, "cell_size_check": {"1", "1"},
+		"cache_size":     {"-2000", "-2000"},
 		"application_id": {fmt.Sprint(0x4b484c44), fmt.Sprint(0x4b484c44)},
 	} {
 		for i, db := range []*sql.DB{s.writer, s.reader} {

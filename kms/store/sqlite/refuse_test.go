@@ -12,6 +12,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/keyhold/keyhold/internal/ownership"
 	"github.com/keyhold/keyhold/kms/store/sqlite"
 )
 
@@ -79,11 +80,54 @@ func overwrite(offset int64, text string) func(t *testing.T, dir string) {
 	}
 }
 
+func chmod(t *testing.T, path string, mode fs.FileMode) {
+	t.Helper()
+	if err := os.Chmod(path, mode); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// forge adds to the schema what SQLite itself would not accept.
+func forge(kind, name, table, sql string) func(t *testing.T, dir string) {
+	return alter(fmt.Sprintf("PRAGMA writable_schema = ON; INSERT INTO sqlite_schema VALUES ('%s', '%s', '%s', 0, '%s')", kind, name, table, sql))
+}
+
+// inUTF16 makes the database anew with another encoding, and therefore another order of its text.
+func inUTF16(t *testing.T, dir string) {
+	shut(t, create(t, dir))
+	db := raw(t, dir)
+	rows, err := db.Query("SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rows.Close()
+	statements := []string{"PRAGMA encoding = 'UTF-16le'", fmt.Sprintf("PRAGMA application_id = %d", 0x4b484c44), "PRAGMA user_version = 1"}
+	for rows.Next() {
+		var statement string
+		if err := rows.Scan(&statement); err != nil {
+			t.Fatal(err)
+		}
+		statements = append(statements, statement)
+	}
+	if err := errors.Join(rows.Err(), db.Close(), os.Remove(filepath.Join(dir, "keyhold.db"))); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := raw(t, dir).Exec(strings.Join(statements, ";")); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// refusedForItsOwner tells a refusal for whom the directory belongs to, or who can write in it.
+func refusedForItsOwner(err error) bool {
+	var refusal *ownership.Error
+	return errors.As(err, &refusal)
+}
+
 var refusals = []struct {
 	name    string
 	prepare func(t *testing.T, dir string) // dir exists and is empty
-	want    error
-	says    string // of the sentence; DIR is the directory
+	want    error                          // nil: for its owner
+	says    string                         // of the sentence; DIR is the directory
 }{
 	{"a directory that does not exist", func(t *testing.T, dir string) { os.Remove(dir) }, sqlite.ErrNoDirectory,
 		"DIR does not exist: run `keyhold init`, or name another directory"},
@@ -118,6 +162,25 @@ var refusals = []struct {
 		"its schema was changed by hand"},
 	{"an added table", alter("CREATE TABLE more (x)"), sqlite.ErrNotOurs, "its schema was changed by hand"},
 	{"a missing index", alter("DROP INDEX keys_by_account"), sqlite.ErrNotOurs, "its schema was changed by hand"},
+	{"a trigger with a name of SQLite's", forge("trigger", "sqlite_silence", "outbox",
+		"CREATE TRIGGER sqlite_silence AFTER INSERT ON outbox BEGIN DELETE FROM outbox; END"), sqlite.ErrNotOurs, "its schema was changed by hand"},
+	{"a trigger with the name of a table of SQLite's", forge("trigger", "sqlite_stat1", "outbox",
+		"CREATE TRIGGER sqlite_stat1 AFTER INSERT ON outbox BEGIN DELETE FROM outbox; END"), sqlite.ErrNotOurs, "its schema was changed by hand"},
+	{"a view with a name of SQLite's", forge("view", "sqlite_more", "sqlite_more", "CREATE VIEW sqlite_more AS SELECT * FROM keys"),
+		sqlite.ErrNotOurs, "its schema was changed by hand"},
+	{"a table with a name of SQLite's", alter("CREATE TABLE more (x); PRAGMA writable_schema = ON; " +
+		"UPDATE sqlite_schema SET name = 'sqlite_more', tbl_name = 'sqlite_more', sql = 'CREATE TABLE sqlite_more (x)' WHERE name = 'more'"),
+		sqlite.ErrNotOurs, "its schema was changed by hand"},
+	{"statistics that are another table", forge("table", "sqlite_stat1", "sqlite_stat1", "CREATE VIRTUAL TABLE sqlite_stat1 USING fts3(x)"),
+		sqlite.ErrNotOurs, "its schema was changed by hand"},
+	{"text that is not UTF-8", inUTF16, sqlite.ErrNotOurs, "its schema was changed by hand"},
+	{"a schema older than the first", alter("PRAGMA user_version = -1"), sqlite.ErrNotOurs, "its schema has no version"},
+	{"a schema without a version", alter("PRAGMA user_version = 0"), sqlite.ErrNotOurs, "its schema has no version"},
+	{"a directory that others can write", func(t *testing.T, dir string) {
+		shut(t, create(t, dir))
+		chmod(t, dir, 0o770)
+	}, nil, "DIR has mode 0770, so others than its owner can change it; run: chmod go-w DIR"},
+	{"an empty directory that others can write", func(t *testing.T, dir string) { chmod(t, dir, 0o770) }, nil, "run: chmod go-w DIR"},
 	{"a removed constraint", alter("DROP TABLE births", "CREATE TABLE births (object, key_id, number, token, started_at, mac)"),
 		sqlite.ErrNotOurs, "its schema was changed by hand"},
 	{"a broken page", overwrite(3*4096, strings.Repeat("\xff", 4096)), sqlite.ErrDamaged, "the database is damaged"},
@@ -140,7 +203,7 @@ func TestOpenRefusesAndChangesNothing(t *testing.T) {
 			if err == nil {
 				shut(t, s)
 			}
-			if !errors.Is(err, r.want) || !strings.Contains(err.Error(), strings.ReplaceAll(r.says, "DIR", dir)) {
+			if err == nil || r.want != nil && !errors.Is(err, r.want) || r.want == nil && !refusedForItsOwner(err) || !strings.Contains(err.Error(), strings.ReplaceAll(r.says, "DIR", dir)) {
 				t.Fatalf("got %v\nwant %v: ... %s", err, r.want, r.says)
 			}
 			if before != nil {
@@ -168,6 +231,44 @@ func TestCreateRefusesADirectoryOfOthers(t *testing.T) {
 	if entries, _ := os.ReadDir(dir); len(entries) != 1 {
 		t.Errorf("the directory was changed: %v", entries)
 	}
+}
+
+func TestCreateRefusesWhatOthersCanWrite(t *testing.T) {
+	for name, dir := range map[string]string{"the directory": "", "what the directory would be in": "data"} {
+		t.Run(name, func(t *testing.T) {
+			open := t.TempDir()
+			chmod(t, open, 0o777)
+			_, err := sqlite.Create(t.Context(), config(filepath.Join(open, dir)))
+			if err == nil || !refusedForItsOwner(err) || !strings.Contains(err.Error(), open+" has mode 0777") {
+				t.Errorf("got %v", err)
+			}
+			if entries, _ := os.ReadDir(open); len(entries) != 0 {
+				t.Errorf("the directory was changed: %v", entries)
+			}
+			chmod(t, open, 0o777|fs.ModeSticky)
+			shut(t, create(t, filepath.Join(open, "data")))
+		})
+	}
+}
+
+// The statistics of the planner are SQLite's own, which it makes when a database is closed.
+func TestStatisticsAreNotAChangeByHand(t *testing.T) {
+	dir := t.TempDir()
+	s := create(t, dir)
+	for n := range 10 {
+		if err := s.Apply(t.Context(), keyChange(n, 1)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	shut(t, s)
+	db := raw(t, dir)
+	if _, err := db.Exec("ANALYZE"); err != nil {
+		t.Fatal(err)
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	reopen(t, dir)
 }
 
 func TestCreateTakesUpWhatWasInterrupted(t *testing.T) {
@@ -206,9 +307,9 @@ func TestCreateTakesUpWhatWasInterrupted(t *testing.T) {
 }
 
 func TestOnlyTheOwnerMayReadTheFiles(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "data")
 	old := syscall.Umask(0)
 	defer syscall.Umask(old)
-	dir := filepath.Join(t.TempDir(), "data")
 	s := create(t, dir)
 	if err := s.Apply(t.Context(), keyChange(1, 1)); err != nil {
 		t.Fatal(err)
@@ -263,7 +364,7 @@ func TestAStrangerIsRefused(t *testing.T) {
 		says                string
 	}{
 		"who may not write in the directory": {0o555, 0o666, "true false the data directory cannot be written"},
-		"who may not write the database":     {0o777, 0o444, "true false the data directory cannot be written"},
+		"who may not write the database":     {0o755, 0o444, "true false the data directory cannot be written"},
 		"who may not read the directory":     {0o111, 0o666, "false true"},
 		"who may not enter the directory":    {0o444, 0o666, "false true"},
 	} {

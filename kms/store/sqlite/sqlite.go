@@ -72,7 +72,7 @@ type Store struct {
 }
 
 // Open opens the store in an existing data directory and brings its schema up to date. It refuses, and changes
-// nothing, with ErrNoDirectory, ErrLocked, ErrNewer, ErrNotOurs, ErrDamaged or ErrReadOnly.
+// nothing, with ErrNoDirectory, ErrLocked, ErrNewer, ErrNotOurs, ErrDamaged, ErrReadOnly or an *ownership.Error.
 func Open(ctx context.Context, cfg Config) (*Store, error) {
 	cfg = cfg.withDefaults()
 	dir, err := existingDirectory(cfg.Dir)

@@ -108,5 +108,6 @@ CREATE TABLE births (
 CREATE TABLE outbox (
 	seq    INTEGER NOT NULL PRIMARY KEY,
 	id     TEXT    NOT NULL UNIQUE,
-	record BLOB    NOT NULL
+	record BLOB    NOT NULL,
+	mac    BLOB    NOT NULL
 ) STRICT;

@@ -1,0 +1,84 @@
+package kms
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"time"
+
+	"github.com/keyhold/keyhold/kms/audit"
+	"github.com/keyhold/keyhold/kms/keyspec"
+)
+
+// serviceAgent stands in service events where a caller would: CloudTrail's wording for the service itself.
+const serviceAgent = "AWS Internal"
+
+// serviceEvent is the record of something that nobody asked for.
+func (s *Service) serviceEvent(name string, now time.Time) (audit.Event, error) {
+	id, err := s.uuid()
+	if err != nil {
+		return audit.Event{}, err
+	}
+	request, err := s.uuid()
+	account := string(s.meta.Account)
+	return audit.Event{
+		UserIdentity: audit.Identity{AccountID: account, InvokedBy: serviceAgent}, Time: now, Name: name,
+		Region: s.realm.Region, SourceIPAddress: serviceAgent, UserAgent: serviceAgent, RequestID: request, ID: id,
+		Type: audit.ServiceEvent, RecipientAccountID: account,
+	}, err
+}
+
+// logServiceEvent writes a service event that belongs to no transaction.
+func (s *Service) logServiceEvent(ctx context.Context, name string, details map[string]any) error {
+	event, err := s.serviceEvent(name, s.config.Now())
+	if err != nil {
+		return err
+	}
+	event.ServiceDetails = details
+	record, err := event.Encode()
+	if err != nil {
+		return err
+	}
+	return s.audit.Append(context.WithoutCancel(ctx), record)
+}
+
+// rotationEvent is the record of a rotation by itself, for the transaction that makes it.
+func (s *Service) rotationEvent(key *Key, born GenerationRow, now time.Time) ([]EventRow, error) {
+	event, err := s.serviceEvent("RotateKey", now)
+	if err != nil {
+		return nil, err
+	}
+	event.Resources = []audit.Resource{{AccountID: string(key.Row().Account), Type: "AWS::KMS::Key", ARN: key.ARN()}}
+	event.ServiceDetails = map[string]any{
+		"keyId": string(key.ID()), "rotationType": string(keyspec.RotationAutomatic), "keyOrigin": string(key.Row().Origin),
+		"previousKeyMaterialId": key.Current().MaterialID, "currentKeyMaterialId": born.MaterialID,
+	}
+	record, err := event.Encode()
+	return []EventRow{{ID: event.ID, Record: record}}, err
+}
+
+// recordReconciliation tells the log which token objects were destroyed without anybody asking.
+func (s *Service) recordReconciliation(ctx context.Context, r Reconciliation) {
+	var settled, removed []string
+	for _, b := range r.Settled {
+		settled = append(settled, b.Object.String())
+	}
+	for _, o := range r.Removed {
+		removed = append(removed, hex.EncodeToString(o.ID))
+	}
+	if len(settled)+len(removed) == 0 {
+		return
+	}
+	err := s.logServiceEvent(ctx, "ReconcileToken", map[string]any{"settledBirths": settled, "removedDebris": removed})
+	if err != nil {
+		s.log.ErrorContext(ctx, "a reconciliation could not be recorded", "settled", settled, "removed", removed, "error", err)
+	}
+}
+
+// recordForgedEvent tells the log of an event in the outbox that Keyhold did not put there. The event itself is not
+// repeated.
+func (s *Service) recordForgedEvent(ctx context.Context, e EventRow) error {
+	sum := sha256.Sum256(e.Record)
+	s.log.ErrorContext(ctx, "an audit event in the database was changed outside Keyhold", "sha256", hex.EncodeToString(sum[:]))
+	return s.logServiceEvent(ctx, "RefuseForgedEvent", map[string]any{"recordSha256": hex.EncodeToString(sum[:])})
+}
