@@ -6,9 +6,9 @@ var ranks = []struct {
 	rank int
 	dirs []string
 }{
-	{0, []string{"kms/device", "kms/keyspec", "kms/policy", "internal/secret", "internal/sigv4", "internal/layers", "internal/testsummary", "envelope"}},
-	{1, []string{"kms/api", "kms/audit", "hsm", "hsm/witness/protocol", "softhsm"}},
-	{2, []string{"kms", "client", "hsm/witness", "hsm/hsmtest"}},
+	{0, []string{"kms/device", "kms/keyspec", "kms/policy", "internal/secret", "internal/ownership", "internal/sigv4", "internal/layers", "internal/testsummary", "envelope"}},
+	{1, []string{"kms/api", "kms/audit", "hsm", "hsm/witness/protocol", "softhsm", "softhsm/faultp11"}},
+	{2, []string{"kms", "client", "softhsm/faultp11/faultctl", "hsm/witness", "hsm/hsmtest"}},
 	{3, []string{"kms/ops", "kms/store/*", "kms/httpapi", "kms/kmstest", "kmsplugin", "xks"}},
 	{4, []string{"configs"}},
 	{5, []string{"cli"}},
@@ -16,7 +16,7 @@ var ranks = []struct {
 }
 
 // testKits may be imported by the test files of any rank.
-var testKits = []string{"kms/kmstest", "hsm/hsmtest", "softhsm", "kms/store/*"}
+var testKits = []string{"kms/kmstest", "hsm/hsmtest", "softhsm", "softhsm/faultp11", "kms/store/*"}
 
 // only says which packages alone may import something. An import matches when it is the named path or lies below it.
 // Test files may import it in tests as well as in homes.
@@ -32,9 +32,9 @@ var onlyThese = []only{
 	{"C", []string{"hsm", "softhsm"}, nil},
 	{"database/sql", []string{"kms/store/*"}, []string{"integration"}},
 	{"net/http", []string{"kms/httpapi", "client", "cli", "xks", "internal/sigv4"}, []string{"integration", "integration/*"}},
-	{"os/exec", []string{"cli", "hsm/*", "hsm/witness/protocol", "softhsm", "integration/demo"}, anywhere},
+	{"os/exec", []string{"cli", "hsm/*", "hsm/witness/protocol", "softhsm", "softhsm/faultp11", "integration/demo"}, anywhere},
 
-	{"github.com/miekg/pkcs11", []string{"hsm", "hsm/*"}, []string{"softhsm", "integration", "integration/*"}},
+	{"github.com/miekg/pkcs11", []string{"hsm", "hsm/*"}, []string{"softhsm", "softhsm/faultp11", "integration", "integration/*"}},
 	{"github.com/ThalesIgnite/crypto11", []string{"hsm/witness"}, []string{"integration", "integration/*"}},
 	{"github.com/mattn/go-sqlite3", []string{"kms/store/sqlite"}, []string{"integration"}},
 	{"github.com/urfave/cli/v2", []string{"cli"}, nil},
