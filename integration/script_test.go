@@ -1,20 +1,30 @@
 package integration
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
+	"strings"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/keyhold/keyhold/cli"
+	"github.com/keyhold/keyhold/kms/ops"
 	"github.com/keyhold/keyhold/softhsm"
 )
 
-// commands are what scripts can run: the program itself.
+// commands are the programs that scripts can run: keyhold, and softtoken, which makes a token.
 func commands() map[string]func() {
 	return map[string]func(){
 		"keyhold": func() { os.Exit(cli.Main(os.Args, os.Stdin, os.Stdout, os.Stderr)) },
+		"softtoken": func() {
+			if err := makeToken(os.Args[1:]); err != nil {
+				fmt.Fprintln(os.Stderr, err)
+				os.Exit(1)
+			}
+		},
 	}
 }
 
@@ -32,9 +42,23 @@ func TestScripts(t *testing.T) {
 		UpdateScripts:       *update,
 		RequireUniqueNames:  true,
 		RequireExplicitExec: true,
-		Setup: func(env *testscript.Env) error {
-			env.Setenv("KEYHOLD_DATA", filepath.Join(env.WorkDir, "data"))
-			return nil
-		},
+		Setup:               scriptSetup,
+		Cmds:                scriptCommands(),
 	})
+}
+
+var wordStart = regexp.MustCompile(`([a-z])([A-Z])`)
+
+// Each operation has a script of its own name, which sends it by that name.
+func TestEveryOperationHasAScript(t *testing.T) {
+	for _, row := range ops.Table() {
+		name := row.Describe().Name
+		file := strings.ToLower(wordStart.ReplaceAllString(name, "$1-$2")) + ".txtar"
+		script, err := os.ReadFile(filepath.Join("testdata", "script", file))
+		if err != nil {
+			t.Error(err)
+		} else if !strings.Contains(string(script), "exec keyhold call "+name+" ") {
+			t.Errorf("%s does not call %s", file, name)
+		}
+	}
 }
