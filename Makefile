@@ -24,7 +24,8 @@ demo: build ## show the main job on real input, step by step
 	@$(GO) run ./integration/demo -keyhold bin/keyhold -file README.md
 
 # The vet has -race too, so that SQLite is compiled once for both.
-test: deps ## every test, with the race detector
+test: ## every test, with the race detector; installs NSS and openCryptoki for it
+	@.ci/deps test
 	$(GO) vet -race ./...
 	@$(GO) build -o bin/testsummary ./internal/testsummary
 	@echo '$(GO) test -race ./...'

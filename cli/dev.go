@@ -29,8 +29,9 @@ const (
 func (p *program) devCommand() *cli.Command {
 	return &cli.Command{
 		Name: "dev", Usage: "make a throw-away data directory on a SoftHSM2 token of its own", ArgsUsage: noOperands,
-		Description: describe("Makes a SoftHSM2 token with a random PIN inside the data directory and initialises both. The keys are files, so\n"+
-			"nothing that matters belongs there. On a directory that is ready it only says so. To be rid of it, remove it.",
+		Description: describe("Makes a SoftHSM2 token with a random PIN inside the data directory and initialises both. The directory must not\n"+
+			"exist, or be empty, and only its owner may write in it. The keys are files, so nothing that matters belongs there.\n"+
+			"On a directory that is ready it only says so. To be rid of it, remove it.",
 			"keyhold dev --data /tmp/keyhold"),
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "account", Usage: "the account in ARNs: 12 `DIGITS`", Value: "111122223333"},
@@ -48,7 +49,7 @@ func (p *program) dev(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	if _, err := softhsm.Find(); err != nil {
+	if _, err := modulePath(""); err != nil {
 		return err
 	}
 	s := p.session(c, config)
@@ -98,6 +99,9 @@ func (p *program) devOn(c *cli.Context, s *session) (err error) {
 	case err != nil && !errors.Is(err, kms.ErrNotFound):
 		return err
 	}
+	if err := refuseKeys(c.Context, s); err != nil {
+		return err
+	}
 	if err := makeDevToken(c.Context, s.dir); err != nil {
 		return err
 	}
@@ -115,7 +119,39 @@ func (p *program) devOn(c *cli.Context, s *session) (err error) {
 	return s.begin(c.Context)
 }
 
-// makeDevToken makes the token and its PIN. What an earlier attempt left is thrown away: no key was ever made there.
+// refuseKeys keeps a token that may be in use from being made anew. Table meta cannot be believed when it says that the
+// directory was never initialised: it has no authentication code then.
+func refuseKeys(ctx context.Context, s *session) error {
+	rows, err := s.store.HasRows(ctx)
+	if err != nil {
+		return err
+	}
+	keys, err := holdsKeys(filepath.Join(s.dir, devHome))
+	if err != nil {
+		return fmt.Errorf("look for keys in an unfinished token: %w", err)
+	}
+	if !rows && !keys {
+		return nil
+	}
+	return advise(fmt.Errorf("%s says that it is not initialised, and keys were made there: table meta was changed, or dev was cut short", s.dir),
+		"restore keyhold.db from a backup; or, if nothing there matters, remove the directory and run keyhold dev again")
+}
+
+// holdsKeys tells whether there are object files in a SoftHSM2 home but for those of the tokens themselves.
+func holdsKeys(home string) (found bool, err error) {
+	err = filepath.WalkDir(home, func(_ string, entry fs.DirEntry, err error) error {
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		if err == nil && filepath.Ext(entry.Name()) == ".object" && entry.Name() != "token.object" {
+			found = true
+		}
+		return err
+	})
+	return found, err
+}
+
+// makeDevToken makes the token and its PIN. What an earlier attempt left is thrown away: refuseKeys found no key there.
 func makeDevToken(ctx context.Context, dir string) error {
 	if err := os.RemoveAll(filepath.Join(dir, devHome)); err != nil {
 		return fmt.Errorf("remove an unfinished token: %w", err)

@@ -10,6 +10,7 @@ import (
 	"syscall"
 
 	"github.com/keyhold/keyhold/configs"
+	"github.com/keyhold/keyhold/internal/ownership"
 	"github.com/keyhold/keyhold/kms"
 	"github.com/keyhold/keyhold/kms/store/sqlite"
 	"github.com/urfave/cli/v2"
@@ -19,8 +20,7 @@ func (p *program) doctorCommand() *cli.Command {
 	return &cli.Command{
 		Name: "doctor", Usage: "check everything, and say how to mend what is wrong", ArgsUsage: noOperands,
 		Description: describe("Looks at the configuration, the data directory, the token and its self-test, the audit log, every stored row of\n"+
-			"authority and the material of every key. It changes nothing that opening the directory does not, and exits with 1\n"+
-			"when something is wrong.", "keyhold doctor"),
+			"authority and the material of every key. It changes no row and no key, and exits with 1 when something is wrong.", "keyhold doctor"),
 		Action: p.command(0, 0, p.doctor),
 	}
 }
@@ -73,6 +73,7 @@ func (p *program) examine(c *cli.Context) (findings []kms.Finding, err error) {
 	findings = append(findings, kms.Finding{Subject: "configuration", OK: true, Detail: configPath(c)})
 	findings = append(findings, privacy(dataDir(c), configPath(c), auditDir(dataDir(c), config))...)
 	s := p.session(c, config)
+	s.readOnly = true
 	defer func() { err = errors.Join(err, s.close(c.Context)) }()
 	return findings, p.examineSession(c, s, note)
 }
@@ -81,7 +82,7 @@ func (p *program) examineSession(c *cli.Context, s *session, note func(kms.Findi
 	if s.store, err = p.openStore(c, s.config, s.log); err != nil {
 		return note(failing("store", err, storeFix(err)))
 	}
-	if err := note(kms.Finding{Subject: "store", OK: true, Detail: "locked, and its schema is current"}); err != nil {
+	if err := note(kms.Finding{Subject: "store", OK: true, Detail: "locked, whole, and its schema is exactly that of this version"}); err != nil {
 		return err
 	}
 	for _, step := range s.steps() {
@@ -104,6 +105,10 @@ func failing(subject string, err error, fix string) kms.Finding {
 	var config *configs.Error
 	if errors.As(err, &config) {
 		fix = "Correct the lines that are named."
+	}
+	var exposed *ownership.Error
+	if errors.As(err, &exposed) {
+		fix = exposed.Fix
 	}
 	return kms.Finding{Subject: subject, Detail: strings.ReplaceAll(err.Error(), "\n", "; "), Fix: fix}
 }

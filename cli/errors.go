@@ -68,9 +68,9 @@ func (p *program) report(err error) int {
 	return exitError
 }
 
-// sayf talks to the person at the terminal.
+// sayf talks to the person at the terminal. What it says may quote the database, the token and files.
 func (p *program) sayf(format string, args ...any) {
-	for line := range strings.SplitSeq(fmt.Sprintf(format, args...), "\n") {
+	for line := range strings.SplitSeq(legible(fmt.Sprintf(format, args...)), "\n") {
 		_, _ = fmt.Fprintf(p.err, "keyhold: %s\n", line)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/keyhold/keyhold/configs"
 	"github.com/keyhold/keyhold/hsm"
@@ -61,7 +62,11 @@ func (p *program) showReport(c *cli.Context, report hsm.Report) error {
 	if wantsJSON(c) {
 		return p.showOwn(c, report, nil)
 	}
-	return report.Text(p.out)
+	var text strings.Builder
+	if err := report.Text(&text); err != nil {
+		return err
+	}
+	return p.print([]byte(legible(text.String())))
 }
 
 func (p *program) hsmStatus() *cli.Command {
@@ -75,8 +80,8 @@ func (p *program) hsmStatus() *cli.Command {
 				if err := p.showOwn(c, st, func(t *table) { t.status(st) }); err != nil {
 					return err
 				}
-				if st.State != "ready" {
-					return fmt.Errorf("the token is %s: %s", st.State, st.Problem)
+				if !st.Health.Serves() {
+					return fmt.Errorf("the token is %s: %s", st.Health, st.Reason)
 				}
 				return nil
 			})
@@ -90,8 +95,8 @@ func (t *table) status(st hsm.Status) {
 	t.fact("Manufacturer", st.Manufacturer)
 	t.fact("Model", st.Model)
 	t.fact("Profile", st.Profile)
-	t.fact("State", st.State)
-	t.fact("Problem", st.Problem)
+	t.fact("Health", string(st.Health))
+	t.fact("Reason", st.Reason)
 	t.fact("Logins", fmt.Sprint(st.Logins))
 	t.fact("Keys closed", fmt.Sprint(st.ClosedKeys))
 }
@@ -100,10 +105,11 @@ func (p *program) hsmInventory() *cli.Command {
 	return &cli.Command{
 		Name: "inventory", Usage: "compare the token's objects with what is stored", ArgsUsage: noOperands,
 		Description: describe("Lists every object of the token and every key that should be there. Kinds: generation and row key are Keyhold's;\n"+
-			"missing should be there and is not; birth and debris were left by a crash; stranger is somebody else's.",
+			"missing should be there and is not; birth and debris were left by a crash; stranger is somebody else's. It changes\n"+
+			"nothing.",
 			"keyhold hsm inventory"),
 		Action: p.command(0, 0, func(c *cli.Context) error {
-			return p.with(c, func(ctx context.Context, s *session) error {
+			return p.look(c, func(ctx context.Context, s *session) error {
 				items, err := s.service.Inventory(ctx)
 				if err != nil {
 					return err
@@ -128,11 +134,13 @@ func (t *table) inventory(items []kms.Item) {
 func (p *program) hsmReconcile() *cli.Command {
 	return &cli.Command{
 		Name: "reconcile", Usage: "remove what a crash left in the token", ArgsUsage: noOperands,
-		Description: describe("Half-made keys, which nobody can use, and keys whose making was cut short are destroyed. Without --yes it only\n"+
-			"shows them.", "keyhold hsm reconcile --yes"),
+		Description: describe("Half-made keys, which nobody can use, are destroyed, and so are keys whose making was cut short, if the token says\n"+
+			"so too. What only the database says is forgotten, and the object stays in the token. Without --yes nothing is\n"+
+			"changed: it shows what there is.", "keyhold hsm reconcile --yes"),
 		Flags: []cli.Flag{yesFlag("do it")},
 		Action: p.command(0, 0, func(c *cli.Context) error {
-			return p.with(c, func(ctx context.Context, s *session) error {
+			// Opened to look, so that what is left over is dealt with, and shown, by the command itself.
+			return p.look(c, func(ctx context.Context, s *session) error {
 				if !c.Bool(yes) {
 					return p.previewReconcile(ctx, c, s)
 				}
@@ -156,13 +164,16 @@ func (p *program) previewReconcile(ctx context.Context, c *cli.Context, s *sessi
 	if err := writeTable(p.err, func(t *table) { t.inventory(items) }); err != nil {
 		return err
 	}
+	if slices.ContainsFunc(items, func(i kms.Item) bool { return i.Kind == "birth" }) {
+		p.sayf("of births, only those that the token knows to be unfinished; others are forgotten, and their objects stay")
+	}
 	p.sayf("to do it: %s --yes", c.Command.HelpName)
 	return errReported
 }
 
 // leftover is one thing that reconcile dealt with.
 type leftover struct {
-	Done   string    `json:"done"` // "settled" or "removed"
+	Done   string    `json:"done"` // "settled", "forgotten" or "removed"
 	Object string    `json:"object,omitempty"`
 	KeyID  kms.KeyID `json:"keyId,omitempty"`
 	Label  string    `json:"label,omitempty"`
@@ -176,6 +187,9 @@ func (p *program) reconcile(ctx context.Context, c *cli.Context, s *session) err
 	done := []leftover{}
 	for _, b := range r.Settled {
 		done = append(done, leftover{Done: "settled", Object: b.Object.String(), KeyID: b.KeyID})
+	}
+	for _, b := range slices.Concat(r.Kept, r.Forged) {
+		done = append(done, leftover{Done: "forgotten", Object: b.Object.String(), KeyID: b.KeyID})
 	}
 	for _, o := range r.Removed {
 		done = append(done, leftover{Done: "removed", Object: fmt.Sprintf("%x", o.ID), Label: o.Label})

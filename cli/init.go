@@ -21,7 +21,8 @@ func (p *program) initCommand() *cli.Command {
 		Name: "init", Usage: "make a data directory on a token", ArgsUsage: noOperands,
 		Description: describe("Opens the token and lets it prove itself, then makes the data directory with its configuration, keyhold.yaml,\n"+
 			"and one key in the token that authenticates what is stored. An initialisation that was cut short is taken up\n"+
-			"again by the same command. With --config, that file is used and none is written.",
+			"again by the same command. With --config, that file is used and none is written. Directory, configuration and\n"+
+			"library must belong to the user or to root, and nobody else may be able to change them.",
 			"keyhold init --data /var/lib/keyhold --account 111122223333 --region eu-central-1 \\",
 			"   --module /opt/hsm/libpkcs11.so --token-label keyhold --pin-file /etc/keyhold/pin"),
 		Flags:  append(identityFlags(), tokenFlags()...),
@@ -152,7 +153,7 @@ func refuseInitialised(ctx context.Context, s *session) error {
 	case err != nil:
 		return err
 	}
-	return advise(fmt.Errorf("%s: %w, for account %s in region %s on token %q", s.dir, kms.ErrInitialised, meta.Account, meta.Region, meta.Token),
+	return advise(fmt.Errorf("%s: %w, for account %s in region %s on token %q", s.dir, kms.ErrInitialised, printable(string(meta.Account)), printable(meta.Region), meta.Token),
 		"use it as it is, or name another directory with --data")
 }
 

@@ -38,6 +38,8 @@ type session struct {
 	audit   *audit.Log
 	service *kms.Service
 	caller  kms.Caller
+
+	readOnly bool // the service settles nothing when it is opened
 }
 
 func (p *program) session(c *cli.Context, config configs.Config) *session {
@@ -67,11 +69,21 @@ func loadConfig(c *cli.Context) (configs.Config, error) {
 
 // with opens the data directory, hands it to work, and closes it whatever happens.
 func (p *program) with(c *cli.Context, work func(context.Context, *session) error) error {
+	return p.withService(c, work, false)
+}
+
+// look is with for commands that change nothing: the service is opened without settling what a crash left open.
+func (p *program) look(c *cli.Context, work func(context.Context, *session) error) error {
+	return p.withService(c, work, true)
+}
+
+func (p *program) withService(c *cli.Context, work func(context.Context, *session) error, readOnly bool) error {
 	config, err := loadConfig(c)
 	if err != nil {
 		return err
 	}
 	s := p.session(c, config)
+	s.readOnly = readOnly
 	if s.store, err = p.openStore(c, config, s.log); err != nil {
 		return err
 	}
@@ -132,6 +144,7 @@ func (s *session) openService(ctx context.Context) (err error) {
 		Store: s.store, Device: s.token, Log: s.audit, Table: ops.Table(),
 		Account: kms.AccountID(s.config.Account), Region: s.config.Region, Logger: s.log, Now: s.now,
 		MaxOnDemandRotations: *s.config.Keys.OnDemandRotations, RenewAfter: s.config.Keys.RenewAfterUses,
+		ReadOnly: s.readOnly,
 	})
 	if err == nil {
 		s.caller = s.service.Root("local", "keyhold-cli/"+version)

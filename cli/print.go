@@ -9,6 +9,7 @@ import (
 	"text/tabwriter"
 	"time"
 	"unicode"
+	"unicode/utf8"
 
 	"github.com/keyhold/keyhold/internal/secret"
 	"github.com/keyhold/keyhold/kms/api"
@@ -113,6 +114,22 @@ func printable(s string) string {
 		return strconv.Quote(s)
 	}
 	return s
+}
+
+// legible spells out what could do things to a terminal, and keeps lines and all other text as they are. It is for
+// sentences, in which printable would quote everything.
+func legible(s string) string {
+	var b strings.Builder
+	for len(s) > 0 {
+		r, size := utf8.DecodeRuneInString(s)
+		text := s[:size]
+		if r != '\n' && (!unicode.IsPrint(r) || r == utf8.RuneError) {
+			text = strings.Trim(strconv.Quote(text), `"`)
+		}
+		b.WriteString(text)
+		s = s[size:]
+	}
+	return b.String()
 }
 
 func instant(t api.Time) string {

@@ -215,7 +215,7 @@ func TestTheTokenIsLookedAt(t *testing.T) {
 	p := newPlace(t)
 	p.try(exitOK, "ready", "dev")
 	id := p.key()
-	p.wants(p.do("hsm", "status"), "ready", "keyhold-dev")
+	p.wants(p.do("hsm", "status"), "healthy", "keyhold-dev")
 	p.wants(p.do("hsm", "probe"), "keyhold-dev", "AES_GCM")
 	p.wants(p.do("hsm", "inventory"), "row key", "generation", id)
 	p.try(exitOK, "nothing is left over", "hsm", "reconcile")

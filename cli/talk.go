@@ -46,7 +46,7 @@ func (h *plainHandler) Handle(_ context.Context, r slog.Record) error {
 	}
 	h.lock.Lock()
 	defer h.lock.Unlock()
-	_, err := fmt.Fprintf(h.out, "keyhold: %s\n", text)
+	_, err := fmt.Fprintf(h.out, "keyhold: %s\n", legible(strings.ReplaceAll(text, "\n", "; ")))
 	return err
 }
 

@@ -3,10 +3,12 @@ package cli
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 
 	"github.com/keyhold/keyhold/configs"
 	"github.com/keyhold/keyhold/hsm"
+	"github.com/keyhold/keyhold/internal/ownership"
 	"github.com/keyhold/keyhold/kms/device"
 	"github.com/keyhold/keyhold/softhsm"
 )
@@ -31,23 +33,34 @@ func openToken(ctx context.Context, config configs.Config, pin hsm.PINSource, lo
 
 // tokenConfig says to package hsm what the configuration says. pin is asked for the PIN; see pinSource.
 func tokenConfig(config configs.Config, pin hsm.PINSource, log *slog.Logger) (hsm.Config, error) {
-	path := config.Module.Path
-	if path == "" {
-		var err error
-		if path, err = softhsm.Find(); err != nil {
-			return hsm.Config{}, err
-		}
+	path, err := modulePath(config.Module.Path)
+	if err != nil {
+		return hsm.Config{}, err
 	}
 	cfg := hsm.Config{
 		Module: path, InitArgs: config.Module.InitArgs, Env: config.Module.Env, Profile: config.Module.Profile,
 		Label: config.Token.Label, Serial: config.Token.Serial, PIN: pin,
-		Sessions: config.Token.Sessions, CallTimeout: config.Token.CallTimeout, Exclusive: config.Token.Exclusive,
+		IV: config.Token.IV, Sessions: config.Token.Sessions, MaxObjects: config.Token.MaxObjects, CallTimeout: config.Token.CallTimeout, Exclusive: config.Token.Exclusive,
 		Logger: log,
 	}
 	if config.Token.Slot != nil {
 		cfg.Slot = new(uint(*config.Token.Slot))
 	}
 	return cfg, nil
+}
+
+// modulePath is the library to load: the one that is configured, or SoftHSM2's. One that others could change or replace
+// is refused.
+func modulePath(configured string) (path string, err error) {
+	if path = configured; path == "" {
+		if path, err = softhsm.Find(); err != nil {
+			return "", err
+		}
+	}
+	if err := ownership.Check(path); err != nil {
+		return "", fmt.Errorf("load the PKCS #11 module: %w", err)
+	}
+	return path, nil
 }
 
 // pinSource is where the configuration says the PIN is; nil where it says nothing. A descriptor can be read once only, so

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/keyhold/keyhold/configs"
+	"github.com/keyhold/keyhold/kms/device"
 	"github.com/urfave/cli/v2"
 )
 
@@ -18,6 +19,8 @@ func tokenFlags() []cli.Flag {
 		&cli.StringFlag{Name: "token-label", Usage: "the token with this `LABEL`"},
 		&cli.StringFlag{Name: "token-serial", Usage: "the token with this serial `NUMBER`"},
 		&cli.Uint64Flag{Name: "token-slot", Usage: "the token in slot `N`; many libraries renumber their slots"},
+		&cli.StringFlag{Name: "token-iv", Usage: "who makes the IVs, a `POLICY`: host-random, written-back, prepended or appended (default: as the profile says)"},
+		&cli.IntFlag{Name: "token-max-objects", Usage: "the token holds `N` objects (default: as the profile says)"},
 		&cli.StringFlag{Name: "pin-file", Usage: "the user PIN is in `FILE`, which only its owner may read", TakesFile: true},
 		&cli.StringFlag{Name: "pin-credential", Usage: "the user PIN is in the systemd credential `NAME`"},
 		&cli.IntFlag{Name: "pin-fd", Usage: "the user PIN can be read from the inherited descriptor `N`, 3 or more"},
@@ -40,9 +43,14 @@ func tokenFromFlags(c *cli.Context) (configs.Config, error) {
 			Path: c.String("module"), InitArgs: c.String("module-init-args"), Env: env, Profile: c.String("profile"),
 		},
 		Token: configs.Token{
-			Label: c.String("token-label"), Serial: c.String("token-serial"),
+			Label: c.String("token-label"), Serial: c.String("token-serial"), MaxObjects: c.Int("token-max-objects"),
 			PIN: configs.PIN{File: c.String("pin-file"), FD: c.Int("pin-fd"), Credential: c.String("pin-credential")},
 		},
+	}
+	if name := c.String("token-iv"); name != "" {
+		if config.Token.IV, err = device.ParseIVPolicy(name); err != nil {
+			return configs.Config{}, usagef(c, "--token-iv: %v", err)
+		}
 	}
 	if c.IsSet("token-slot") {
 		config.Token.Slot = new(c.Uint64("token-slot"))

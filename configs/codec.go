@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/keyhold/keyhold/kms/device"
 	"go.yaml.in/yaml/v3"
 )
 
@@ -102,6 +103,27 @@ func opt[T any](of codec[T]) codec[*T] {
 			return of.show(*v)
 		},
 	}
+}
+
+// ivPolicy is a policy by its name; the zero Policy, which means the profile's, shows as nothing.
+var ivPolicy = codec[device.IVPolicy]{
+	read: func(n *yaml.Node) (device.IVPolicy, []Problem) {
+		name, problems := scalar[string](n, "the name of an IV policy", "!!str")
+		if problems != nil {
+			return 0, problems
+		}
+		p, err := device.ParseIVPolicy(name)
+		if err != nil {
+			return 0, bad(n, "is no IV policy; write host-random, written-back, prepended or appended, or leave it out")
+		}
+		return p, nil
+	},
+	show: func(p device.IVPolicy) string {
+		if p == 0 {
+			return ""
+		}
+		return p.String()
+	},
 }
 
 var variables = codec[map[string]string]{

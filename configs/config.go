@@ -6,13 +6,15 @@ import (
 	"fmt"
 	"math"
 	"time"
+
+	"github.com/keyhold/keyhold/kms/device"
 )
 
 // Version is the schema that this package reads and writes.
 const Version = 1
 
 // Profiles are the token profiles that module.profile may name.
-var Profiles = []string{"softhsm2", "generic"}
+var Profiles = []string{"softhsm2", "cloudhsm", "luna", "nshield", "generic"}
 
 // MaxUses is the largest keys.renew_after_uses: NIST SP 800-38D 8.3 allows 2^32 invocations of AES-GCM with random IVs
 // under one key.
@@ -42,13 +44,15 @@ type Module struct {
 
 // Token names one token, by exactly one of Label, Serial and Slot, and says how to use it.
 type Token struct {
-	Label       string        // token.label: the label without its padding, at most 32 octets
-	Serial      string        // token.serial: serial number without its padding, at most 16 octets
-	Slot        *uint64       // token.slot: slot number, which many modules renumber; nil means not used
-	PIN         PIN           // token.pin: where the user PIN is; required
-	Sessions    int           // token.sessions: size of the session pool; 0 means the profile's
-	CallTimeout time.Duration // token.call_timeout: deadline of one call to the token; 0 means 5s
-	Exclusive   *bool         // token.exclusive: nobody else uses this token, so debris on it is ours; nil means the profile's
+	Label       string          // token.label: the label without its padding, at most 32 octets
+	Serial      string          // token.serial: serial number without its padding, at most 16 octets
+	Slot        *uint64         // token.slot: slot number, which many modules renumber; nil means not used
+	PIN         PIN             // token.pin: where the user PIN is; required
+	IV          device.IVPolicy // token.iv: who makes the IVs of AES-GCM; 0 means as the profile says
+	Sessions    int             // token.sessions: size of the session pool; 0 means the profile's
+	MaxObjects  int             // token.max_objects: how many objects the token holds; 0 means the profile's
+	CallTimeout time.Duration   // token.call_timeout: deadline of one call to the token; 0 means 5s
+	Exclusive   *bool           // token.exclusive: nobody else uses this token, so debris on it is ours; nil means the profile's
 }
 
 // PIN says where the PIN is, by exactly one of its fields. The PIN itself never stands in a configuration.
@@ -71,7 +75,7 @@ type Audit struct {
 }
 
 // withDefaults returns a copy in which every documented zero is replaced by what it means. What depends on the token
-// (profile, sessions, exclusive) stays for those who know the token.
+// (profile, IVs, sessions, objects, exclusive) stays for those who know the token.
 func (c Config) withDefaults() Config {
 	setDefault(&c.Version, Version)
 	setDefault(&c.Region, "us-east-1")

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/keyhold/keyhold/configs"
+	"github.com/keyhold/keyhold/internal/ownership"
+	"github.com/keyhold/keyhold/kms/device"
 )
 
 const least = `version: 1
@@ -26,9 +28,29 @@ func TestEverySampleLoads(t *testing.T) {
 		t.Fatalf("found samples %v, error %v", samples, err)
 	}
 	for _, name := range samples {
-		if _, err := configs.Load(name); err != nil {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		copied := filepath.Join(t.TempDir(), name) // the checkout may have any owner and mode
+		if err := os.WriteFile(copied, text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := configs.Load(copied); err != nil {
 			t.Errorf("%v", err)
 		}
+	}
+}
+
+func TestAFileThatOthersCanWriteIsNotRead(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "config.yaml")
+	if err := errors.Join(os.WriteFile(path, []byte(least), 0o600), os.Chmod(path, 0o620)); err != nil {
+		t.Fatal(err)
+	}
+	_, err := configs.Load(path)
+	var refusal *ownership.Error
+	if !errors.As(err, &refusal) || !strings.Contains(err.Error(), "run: chmod go-w "+path) {
+		t.Errorf("got %v", err)
 	}
 }
 
@@ -123,6 +145,9 @@ func TestMistakesAreNamedWithPlaceAndNextStep(t *testing.T) {
 		"a bool for text":          {sound + "region: true\n", "c.yaml:3: region: is true or false; write text in quotes"},
 		"text for a number":        {token("  sessions: many\n"), "token.sessions: is text; write a whole number, 0 or more"},
 		"a fraction":               {token("  sessions: 1.5\n"), "token.sessions: is a fraction"},
+		"an unknown IV policy":     {token("  iv: random\n"), "c.yaml:5: token.iv: is no IV policy; write host-random, written-back"},
+		"a number for a policy":    {token("  iv: 1\n"), "token.iv: is a number; write the name of an IV policy"},
+		"fewer than no objects":    {token("  max_objects: -1\n"), "token.max_objects: is too small"},
 		"a negative slot":          {sound + "token: {slot: -1}\n", "token.slot: is out of range"},
 		"no unit":                  {sound + "lock_wait: 10\n", "c.yaml:3: lock_wait: is a number; write a duration of at least 1ms with its unit"},
 		"no time at all":           {sound + "lock_wait: 0s\n", "c.yaml:3: lock_wait: is no usable duration"},
@@ -130,7 +155,7 @@ func TestMistakesAreNamedWithPlaceAndNextStep(t *testing.T) {
 		"no uses":                  {sound + "keys: {renew_after_uses: 0}\n", "keys.renew_after_uses: is too small; write a whole number, 1 or more, or leave"},
 		"a small segment":          {sound + "audit: {segment_bytes: 1}\n", "audit.segment_bytes: is too small; write a whole number, 4096"},
 		"an escaping directory":    {sound + "audit: {dir: ../x}\n", "audit.dir: is no directory of its own"},
-		"an unknown profile":       {sound + "module: {profile: acme}\n", "module.profile: is not known; write one of softhsm2, generic"},
+		"an unknown profile":       {sound + "module: {profile: acme}\n", "module.profile: is not known; write one of softhsm2, cloudhsm, luna, nshield, generic"},
 		"a vendor without library": {sound + "module: {profile: generic}\n", "c.yaml:3: module.path: is missing, and only SoftHSM2"},
 		"a bad variable":           {sound + "module: {env: {1A: x}}\n", "c.yaml:3: module.env: a field's name is letters"},
 		"a variable twice":         {sound + "module: {env: {A: x, A: y}}\n", "c.yaml:3: module.env.A: stands twice"},
@@ -177,7 +202,7 @@ func full() configs.Config {
 	return configs.Config{
 		Version: 1, Account: "000000000017", Region: "eu-central-1", LockWait: 1500 * time.Millisecond, Dev: true,
 		Module: configs.Module{Path: "/opt/ä b.so", InitArgs: `a='b "c"'`, Env: map[string]string{"B": "2", "A": "./c: #"}, Profile: "generic"},
-		Token: configs.Token{Serial: "01", PIN: configs.PIN{Credential: "pin"}, Sessions: 3,
+		Token: configs.Token{Serial: "01", PIN: configs.PIN{Credential: "pin"}, Sessions: 3, IV: device.IVAppended, MaxObjects: 17,
 			CallTimeout: time.Minute, Exclusive: new(false)},
 		Keys:  configs.Keys{OnDemandRotations: new(0), RenewAfterUses: configs.MaxUses},
 		Audit: configs.Audit{Dir: "/var/log/keyhold", SegmentBytes: 4096},

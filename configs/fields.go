@@ -1,8 +1,10 @@
 package configs
 
 import (
+	"strings"
 	"time"
 
+	"github.com/keyhold/keyhold/kms/device"
 	"go.yaml.in/yaml/v3"
 )
 
@@ -58,7 +60,7 @@ var fields = []field{
 
 	row("module.path", "The shared library. Left out: SoftHSM2, found where packages put it.",
 		text, func(c *Config) *string { return &c.Module.Path }).like(`"/usr/lib/softhsm/libsofthsm2.so"`),
-	row("module.profile", "softhsm2 or generic. Left out: chosen by what the token says of itself.",
+	row("module.profile", "What kind of token it is: "+strings.Join(Profiles, ", ")+".\nLeft out: recognised by what library and token show of themselves.",
 		text, func(c *Config) *string { return &c.Module.Profile }).like(`"softhsm2"`),
 	row("module.init_args", "Parameters of C_Initialize, for the few libraries that want them, such as NSS.",
 		text, func(c *Config) *string { return &c.Module.InitArgs }).like(`"configdir='sql:/var/lib/nss'"`),
@@ -74,6 +76,11 @@ var fields = []field{
 		opt(whole[uint64](0)), func(c *Config) **uint64 { return &c.Token.Slot }).like("0"),
 	row("token.sessions", "Size of the session pool. 0: the profile's.",
 		whole[int](0), func(c *Config) *int { return &c.Token.Sessions }),
+	row("token.iv", "Who makes the IVs of AES-GCM, where the profile is wrong about it: host-random, written-back, prepended or\n"+
+		"appended. `keyhold hsm probe` tells which one holds. Generations keep the one they were made with.",
+		ivPolicy, func(c *Config) *device.IVPolicy { return &c.Token.IV }).like("host-random"),
+	row("token.max_objects", "How many objects the token holds: keys are refused before it is full. 0: as the profile says.",
+		whole[int](0), func(c *Config) *int { return &c.Token.MaxObjects }),
 	row("token.call_timeout", "Deadline of one call to the token. A call that misses it costs its session.",
 		span, func(c *Config) *time.Duration { return &c.Token.CallTimeout }),
 	row("token.exclusive", "true: nobody else uses this token, so half-made keys on it are ours to remove.\n"+

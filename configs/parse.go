@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/keyhold/keyhold/internal/ownership"
 	"go.yaml.in/yaml/v3"
 )
 
@@ -18,7 +19,8 @@ const maxSize = 1 << 20
 
 // Load reads the configuration file and resolves its relative paths: module.path, token.pin.file, and those values of
 // module.env that begin with ./ or ../ start at the directory of the file (audit.dir starts at the data directory).
-// Mistakes come as an *Error that holds all of them.
+// A file that others could change or replace is refused with an *ownership.Error, for it names code to load. Mistakes
+// come as an *Error that holds all of them.
 func Load(path string) (Config, error) {
 	data, err := readFile(path)
 	if err != nil {
@@ -42,6 +44,9 @@ func readFile(path string) ([]byte, error) {
 		return nil, err
 	}
 	defer func() { _ = f.Close() }()
+	if err := ownership.CheckOpen(f); err != nil {
+		return nil, err
+	}
 	return io.ReadAll(io.LimitReader(f, maxSize+1))
 }
 

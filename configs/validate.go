@@ -9,6 +9,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/keyhold/keyhold/kms/device"
 )
 
 var (
@@ -101,6 +103,8 @@ func tokenFindings(t Token) []finding {
 	say(len(t.Serial) > serialOctets || t.Serial != strings.TrimRight(t.Serial, " "), "token.serial",
 		"cannot be a token's serial number; write at most 16 octets, without the blanks that pad it")
 	say(t.Sessions < 0, "token.sessions", "is negative; write a number, or 0 for the profile's")
+	say(t.MaxObjects < 0, "token.max_objects", "is negative; write a number, or 0 for the profile's")
+	say(t.IV != 0 && !isIVPolicy(t.IV), "token.iv", "is no IV policy; write host-random, written-back, prepended or appended")
 	say(t.CallTimeout < 0, "token.call_timeout", "is negative; write a duration such as 5s")
 	out = append(out, exactlyOne("token.pin", "say where the PIN is, best in a file that only Keyhold's user can read",
 		choice{"file", t.PIN.File != ""}, choice{"fd", t.PIN.FD != 0}, choice{"credential", t.PIN.Credential != ""})...)
@@ -108,6 +112,11 @@ func tokenFindings(t Token) []finding {
 	say(t.PIN.Credential != "" && !credentialForm.MatchString(t.PIN.Credential), "token.pin.credential",
 		"is no name of a credential; write the name alone, without a directory")
 	return out
+}
+
+func isIVPolicy(p device.IVPolicy) bool {
+	same, err := device.ParseIVPolicy(p.String())
+	return err == nil && same == p
 }
 
 // choice is one way to say something that can be said in several.

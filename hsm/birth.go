@@ -1,6 +1,7 @@
 package hsm
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -31,10 +32,14 @@ func (t *Token) GenerateKey(ctx context.Context, spec device.KeySpec) (device.Ci
 	if err := t.mustBeFree(ctx, spec.ID); err != nil {
 		return device.Cipher{}, err
 	}
+	if err := t.takeRoom(ctx); err != nil {
+		return device.Cipher{}, err
+	}
+	defer t.room.born()
 	template := append(kind.template(spec.Purpose, t.options, true),
 		pkcs11.NewAttribute(pkcs11.CKA_ID, spec.ID[:]), pkcs11.NewAttribute(pkcs11.CKA_LABEL, spec.Label))
 	if err := t.bear(ctx, kind, template, spec); err != nil {
-		return device.Cipher{}, err
+		return device.Cipher{}, t.explainBirth(err)
 	}
 	if spec.Purpose == device.PurposeWrap {
 		return t.cipher, nil
@@ -43,16 +48,18 @@ func (t *Token) GenerateKey(ctx context.Context, spec device.KeySpec) (device.Ci
 }
 
 // mustBeFree refuses an id that an object has: NSS would replace that object without a word, other tokens keep both
-// (facts on PKCS#11 tokens, A3).
+// (facts on PKCS#11 tokens, A3). It is asked before the birth, when a lost login can still be made good, and again by the
+// birth itself, when nobody else is making keys.
 func (t *Token) mustBeFree(ctx context.Context, id device.ObjectID) error {
 	has, err := t.HasKey(ctx, id)
-	if err != nil {
-		return err
+	if err == nil && has {
+		return idInUse(id)
 	}
-	if has {
-		return unsupported("an object with the id %s exists already, and ids are never used twice", id)
-	}
-	return nil
+	return err
+}
+
+func idInUse(id device.ObjectID) error {
+	return unsupported("an object with the id %s exists already, and ids are never used twice", id)
 }
 
 // bear generates once. Whatever fails, the id is looked for: an error of C_GenerateKey may leave the key behind
@@ -60,17 +67,20 @@ func (t *Token) mustBeFree(ctx context.Context, id device.ObjectID) error {
 func (t *Token) bear(ctx context.Context, kind keyKind, template []*pkcs11.Attribute, spec device.KeySpec) error {
 	x := expectation{id: spec.ID, purpose: spec.Purpose, origin: device.OriginGenerated, token: true}
 	err := t.alone(ctx, birthCalls, func(s *session, e *epoch) error {
+		if twin, err := t.findID(s, spec.ID); err != nil || len(twin) > 0 {
+			return cmp.Or(err, idInUse(spec.ID))
+		}
 		h, err := t.generate(s, kind.generator, template)
 		if err != nil {
 			return err
 		}
 		return t.accept(s, e, h, x)
 	})
-	if err == nil || errors.Is(err, device.ErrUntrusted) || classIn(err) == 0 {
+	if err == nil || errors.Is(err, device.ErrUntrusted) || (classIn(err) == 0 && !errors.Is(err, errOver)) {
 		return err
 	}
 	t.log.Warn("a key birth failed; its id is looked for", "token", t.info.Label, "id", spec.ID.String(), "error", err)
-	if t.repair(ctx, t.epoch.Load(), asSessionLoss(err)) != nil {
+	if t.repair(ctx, t.epoch.Load(), asSessionLoss(err), false) != nil {
 		return err
 	}
 	return t.settle(ctx, x, err)
@@ -114,7 +124,7 @@ func (t *Token) accept(s *session, e *epoch, h pkcs11.ObjectHandle, x expectatio
 		return err
 	}
 	if derr := failed("C_DestroyObject", t.mod.p11.DestroyObject(s.handle, h)); derr != nil {
-		return fmt.Errorf("%w; destroying it again was answered with %v, so destroy the object %s by hand", err, derr, x.id)
+		return fmt.Errorf("%w; destroying it again was answered with %s, so destroy the object %s by hand", err, derr.Error(), x.id)
 	}
 	return fmt.Errorf("%w; it has been destroyed", err)
 }
@@ -128,13 +138,23 @@ func (t *Token) alone(ctx context.Context, calls int, run func(s *session, e *ep
 		return fmt.Errorf("%w: another change of the token's objects has not ended", busyOr(err))
 	}
 	end := sync.OnceFunc(t.changes.give)
+	if err := t.admit(ctx); err != nil {
+		end()
+		return err
+	}
+	e := t.epoch.Load()
 	s, err := t.session(ctx)
 	if err != nil {
 		end()
 		return err
 	}
-	e := t.epoch.Load()
-	left, err := t.flyOn(ctx, s, use{calls: calls, run: func(s *session) error {
+	// A request that has been waiting may have ended meanwhile.
+	if err := ctx.Err(); err != nil {
+		end()
+		t.pool.give(s)
+		return err
+	}
+	left, err := t.flyOn(ctx, s, use{epoch: e, calls: calls, run: func(s *session) error {
 		defer end()
 		return run(s, e)
 	}})
@@ -147,6 +167,9 @@ func (t *Token) alone(ctx context.Context, calls int, run func(s *session, e *ep
 
 // DestroyKey destroys every object with this id. nil: there is none now, by HasKey's standard of evidence.
 func (t *Token) DestroyKey(ctx context.Context, id device.ObjectID) error {
+	if expected := t.expected.Load(); expected != nil && *expected == id {
+		t.Expect(device.ObjectID{})
+	}
 	return t.attempt(ctx, func(*epoch) error {
 		return t.alone(ctx, birthCalls, func(s *session, e *epoch) error {
 			e.handles.forget(id)

@@ -38,11 +38,32 @@ type Config struct {
 	IV device.IVPolicy
 	// Sessions bounds the pool. 0: as the profile says.
 	Sessions int
+	// MaxObjects is how many objects the token holds: births are refused before it is full. 0: as the profile says,
+	// which may be that no limit is known.
+	MaxObjects int
 	// CallTimeout is how long one call of the token may take before it and its session are counted lost, and how
 	// long a request without a deadline waits for a session. 0: 10 s.
 	CallTimeout time.Duration
 	// Preload lists all keys once at each login, for a server. false: each key is found on its first use.
 	Preload bool
+
+	// Background lets the token recover by itself, on a goroutine that Close ends, and be kept alive while nobody uses
+	// it. false, for a short-lived program: a request that meets a fault recovers the token, within its deadline.
+	Background bool
+	// KeepAlive is how often the sessions prove that they live, in the background. Devices drop those that have been
+	// silent for 30 s. 0: 20 s.
+	KeepAlive time.Duration
+	// Anchor is an object that is visible whenever the token is healthy: only then does "no object found" mean that
+	// there is none. Token.Expect sets it later. nil: the token's own word has to do.
+	Anchor *device.ObjectID
+	// StuckLimit is how many calls may fail to return before the token is given up. Each costs a thread and a session,
+	// and is replaced in the pool until then. 0: 16 or twice the pool, whichever is more, so that one cut of the line,
+	// which leaves every session's call hanging at once, can still pass.
+	StuckLimit int
+	// OnStuck is called once when StuckLimit is reached, or when calls that do not return have kept the module from
+	// being initialised anew for a minute: only a new process helps then. It must return soon. nil: nobody is told.
+	OnStuck func(reason error)
+
 	// Exclusive tells that only Keyhold keeps objects in the token. nil: as the profile says.
 	Exclusive *bool
 	// Logger gets one line for each loss and recovery. nil: no logging.
@@ -51,7 +72,11 @@ type Config struct {
 	Now func() time.Time
 }
 
-const defaultCallTimeout = 10 * time.Second
+const (
+	defaultCallTimeout = 10 * time.Second
+	defaultKeepAlive   = 20 * time.Second
+	leastStuckLimit    = 16
+)
 
 // withDefaults resolves the zeros that need no token, and refuses what can never work.
 func (c Config) withDefaults() (Config, error) {
@@ -61,8 +86,14 @@ func (c Config) withDefaults() (Config, error) {
 	if n := c.selectors(); n != 1 {
 		return c, errors.New("select the token by exactly one of label, serial and slot")
 	}
-	if c.Sessions < 0 || c.CallTimeout < 0 {
-		return c, errors.New("sessions and call timeout must not be negative")
+	if c.Sessions < 0 || c.MaxObjects < 0 || c.CallTimeout < 0 {
+		return c, errors.New("sessions, objects and call timeout must not be negative")
+	}
+	if c.KeepAlive < 0 || c.StuckLimit < 0 {
+		return c, errors.New("keep-alive and stuck limit must not be negative")
+	}
+	if c.KeepAlive == 0 {
+		c.KeepAlive = defaultKeepAlive
 	}
 	if c.CallTimeout == 0 {
 		c.CallTimeout = defaultCallTimeout

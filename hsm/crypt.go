@@ -34,7 +34,7 @@ func (t *Token) Random(ctx context.Context, p []byte) error {
 
 // MAC is HMAC-SHA256 of message, 32 octets, under a key of purpose PurposeMAC.
 func (t *Token) MAC(ctx context.Context, id device.ObjectID, message []byte) ([]byte, error) {
-	if err := t.fits(len(message)); err != nil {
+	if err := fits(len(message), t.prof.maxMAC); err != nil {
 		return nil, err
 	}
 	var mac []byte
@@ -93,7 +93,7 @@ func (t *Token) mayEncrypt(req device.EncryptRequest) error {
 	if err := needAAD(req.AAD); err != nil {
 		return err
 	}
-	if err := t.fits(len(req.Plaintext)); err != nil {
+	if err := fits(len(req.Plaintext), t.prof.maxMessage); err != nil {
 		return err
 	}
 	return t.ivs.allows(req.Key.ID)
@@ -108,8 +108,9 @@ func needAAD(aad []byte) error {
 	return nil
 }
 
-func (t *Token) fits(size int) error {
-	if limit := t.prof.maxMessage; limit > 0 && size > limit {
+// fits refuses what is more than one call takes; a limit of 0 is none.
+func fits(size, limit int) error {
+	if limit > 0 && size > limit {
 		return unsupported("the token takes at most %d octets in one call, not %d", limit, size)
 	}
 	return nil
@@ -168,10 +169,13 @@ func (t *Token) withKey(ctx context.Context, id device.ObjectID, guard func() er
 			return err
 		}
 		u := plan(e, h)
-		u.guard = guard
+		u.guard, u.epoch = guard, e
 		err = t.once(ctx, u)
 		if class := classIn(err); class != 0 && class != ClassData {
 			e.handles.drop(id, h)
+			if class == ClassStale {
+				t.counts.refinds.Add(1)
+			}
 		}
 		return err
 	})

@@ -289,7 +289,7 @@ func TestATokenThatHasGoneKnowsNothing(t *testing.T) {
 	if has {
 		t.Error("a token that has gone has a key")
 	}
-	if st := tok.Status(ctx); st.State != "unavailable" {
+	if st := tok.Status(ctx); st.Health.Serves() {
 		t.Errorf("status %+v", st)
 	}
 }
@@ -317,7 +317,7 @@ func TestALogoutAndLoginBehindOurBackHealsWithoutAnother(t *testing.T) {
 		}
 		wantHas(t, tok, newID(t), false)
 	}
-	if st := tok.Status(ctx); st.State != "ready" || st.Logins != 1 {
+	if st := tok.Status(ctx); st.Health != hsm.Healthy || st.Logins != 1 {
 		t.Errorf("status %+v", st)
 	}
 }

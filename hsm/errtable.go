@@ -12,6 +12,8 @@ const (
 	ckrBufferTooSmall    = pkcs11.CKR_BUFFER_TOO_SMALL
 	ckrActionProhibited  = 0x1B
 	ckrAEADDecryptFailed = 0x42
+	ckrRejectedByPolicy  = 0x1B9
+	ckrResourceExceeded  = 0x201
 )
 
 // answer is an answer of one function.
@@ -80,6 +82,7 @@ var classByCode = map[uint]Class{
 	pkcs11.CKR_HOST_MEMORY:   ClassCapacity,
 	pkcs11.CKR_DEVICE_MEMORY: ClassCapacity,
 	pkcs11.CKR_SESSION_COUNT: ClassCapacity,
+	ckrResourceExceeded:      ClassCapacity,
 
 	pkcs11.CKR_FUNCTION_NOT_SUPPORTED:  ClassUnsupported,
 	pkcs11.CKR_MECHANISM_INVALID:       ClassUnsupported,
@@ -114,8 +117,8 @@ func classOf(function string, code uint) Class {
 var extraNames = map[uint]string{
 	ckrActionProhibited:  "CKR_ACTION_PROHIBITED",
 	ckrAEADDecryptFailed: "CKR_AEAD_DECRYPT_FAILED",
-	0x1B9:                "CKR_FUNCTION_REJECTED_BY_POLICY",
-	0x201:                "CKR_TOKEN_RESOURCE_EXCEEDED",
+	ckrRejectedByPolicy:  "CKR_FUNCTION_REJECTED_BY_POLICY",
+	ckrResourceExceeded:  "CKR_TOKEN_RESOURCE_EXCEEDED",
 	0x202:                "CKR_OPERATION_CANCEL_FAILED",
 	0x203:                "CKR_KEY_EXHAUSTED",
 }

@@ -12,7 +12,7 @@ import (
 // TestPool is a pool without a token.
 type TestPool struct{ p *pool }
 
-func NewTestPool(limit int) TestPool { return TestPool{newPool(limit)} }
+func NewTestPool(limit int) TestPool { return TestPool{newPool(limit, limit)} }
 
 func (t TestPool) Take(ctx context.Context, patience time.Duration) error {
 	_, err := t.p.take(ctx, patience)
@@ -28,7 +28,11 @@ var (
 	ClassOf       = classOf
 	NewError      = newError
 	ChooseProfile = func(name string, manufacturers ...string) (string, error) {
-		p, _, err := chooseProfile(name, manufacturers...)
+		seen := traits{}
+		for i, m := range manufacturers {
+			seen[[]trait{traitLibrary, traitManufacturer, traitModel, traitFile}[i]] = m
+		}
+		p, _, err := chooseProfile(name, seen)
 		return p.name, err
 	}
 )

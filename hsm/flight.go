@@ -24,8 +24,8 @@ type flight struct {
 // without its caller, and that late was or will be called. A run that never returns holds one goroutine and one
 // thread; whoever calls fly bounds how many there can be.
 func (m *module) fly(ctx context.Context, limit time.Duration, f flight) (left bool, err error) {
-	if !m.gate.enter() {
-		return false, unavailable("the module %s is being closed", m.path)
+	if err := m.enter(ctx, limit); err != nil {
+		return false, err
 	}
 	done := make(chan error, 1)
 	go func() {
@@ -44,6 +44,26 @@ func (m *module) fly(ctx context.Context, limit time.Duration, f flight) (left b
 		f.tellLost()
 		go func() { f.late(<-done, true) }()
 		return true, unavailable("a call has not returned within %v and is given up", limit)
+	}
+}
+
+// enter goes through the gate, where a new initialisation of the module may hold the caller up.
+func (m *module) enter(ctx context.Context, limit time.Duration) error {
+	paused, err := m.gate.tryEnter()
+	if paused != nil {
+		wait, cancel := context.WithTimeout(ctx, limit)
+		defer cancel()
+		err = m.gate.enter(wait)
+	}
+	switch {
+	case err == nil:
+		return nil
+	case ctx.Err() != nil:
+		return leftEarly(ctx.Err())
+	case errors.Is(err, errShut):
+		return fmt.Errorf("%w: %s: %w", device.ErrUnavailable, m.path, errShut)
+	default:
+		return unavailable("the module %s has been initialising for more than %v", m.path, limit)
 	}
 }
 

@@ -2,27 +2,50 @@ package hsm
 
 import (
 	"context"
+	"errors"
 	"sync"
 )
 
 // gate counts the calls inside a module. C_Finalize with a call in flight ends the process (facts on PKCS#11 tokens,
-// A6: 10 of 10 times), so it happens only behind a gate that is shut and empty.
+// A6: 10 of 10 times), so it happens only behind a gate that is closed and empty.
 type gate struct {
 	mu     sync.Mutex
-	shut   bool
 	inside int
-	empty  chan struct{} // closed when inside falls to 0; set by shutAndWait
+	empty  chan struct{} // closed when inside falls to 0; set by pause
+	paused chan struct{} // closed at the end of the pause; nil: no pause
+	shut   bool          // the module is not initialised
 }
 
-// enter admits one call; false when the gate is shut.
-func (g *gate) enter() bool {
+// errShut is the refusal of a gate behind which nothing is initialised.
+var errShut = errors.New("the module is not initialised")
+
+// enter admits one call. While the module is being initialised anew it waits, until the context ends.
+func (g *gate) enter(ctx context.Context) error {
+	for {
+		paused, err := g.tryEnter()
+		if paused == nil {
+			return err
+		}
+		select {
+		case <-paused:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// tryEnter returns what to wait for during a pause.
+func (g *gate) tryEnter() (paused <-chan struct{}, err error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.shut {
-		return false
+	switch {
+	case g.paused != nil:
+		return g.paused, nil
+	case g.shut:
+		return nil, errShut
 	}
 	g.inside++
-	return true
+	return nil, nil
 }
 
 func (g *gate) leave() {
@@ -35,32 +58,54 @@ func (g *gate) leave() {
 	}
 }
 
-// shutAndWait admits no more calls and waits until none is inside. On the context's error calls are still inside, and
-// the gate stays shut.
-func (g *gate) shutAndWait(ctx context.Context) error {
+// pause admits no more calls and waits until none is inside. On the context's error calls are still inside, and the
+// gate is as it was. After a success the pause lasts until settle. One pause at a time: its caller holds the module's
+// life.
+func (g *gate) pause(ctx context.Context) error {
 	g.mu.Lock()
-	g.shut = true
+	g.paused = make(chan struct{})
 	if g.inside == 0 {
 		g.mu.Unlock()
 		return nil
 	}
-	if g.empty == nil {
-		g.empty = make(chan struct{})
-	}
-	empty := g.empty
+	empty := make(chan struct{})
+	g.empty = empty
 	g.mu.Unlock()
 	select {
 	case <-empty:
 		return nil
 	case <-ctx.Done():
-		return ctx.Err()
+		return g.abandonPause(empty, ctx.Err())
 	}
 }
 
-func (g *gate) open() {
+// abandonPause opens the gate again, unless the last call has left at the same moment.
+func (g *gate) abandonPause(empty <-chan struct{}, err error) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.shut = false
+	select {
+	case <-empty:
+		return nil
+	default:
+	}
+	g.empty = nil
+	g.endPauseLocked()
+	return err
+}
+
+// settle ends a pause: calls are admitted, or refused at once.
+func (g *gate) settle(initialised bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.shut = !initialised
+	g.endPauseLocked()
+}
+
+func (g *gate) endPauseLocked() {
+	if g.paused != nil {
+		close(g.paused)
+		g.paused = nil
+	}
 }
 
 // turn is a lock that can be waited for with a context, and be released by another goroutine than took it: the one

@@ -80,6 +80,14 @@ func (h *handles) drop(id device.ObjectID, stale pkcs11.ObjectHandle) {
 	}
 }
 
+// peek is the handle that is known.
+func (h *handles) peek(id device.ObjectID) (pkcs11.ObjectHandle, bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	known, ok := h.known[id]
+	return known, ok
+}
+
 // forget drops whatever is known of an id.
 func (h *handles) forget(id device.ObjectID) {
 	h.mu.Lock()
@@ -93,38 +101,19 @@ func (h *handles) learn(id device.ObjectID, handle pkcs11.ObjectHandle) {
 	h.known[id] = handle
 }
 
+// learnAll adds what a listing found. What is known already was found for itself.
+func (h *handles) learnAll(found map[device.ObjectID]pkcs11.ObjectHandle) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for id, handle := range found {
+		if _, ok := h.known[id]; !ok {
+			h.known[id] = handle
+		}
+	}
+}
+
 func (h *handles) count() int {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return len(h.known)
-}
-
-// preload lists the keys once. An id that two objects have is left out: its first use will find and refuse it.
-func (t *Token) preload(s *session, h *handles) error {
-	found, err := t.find(s, pkcs11.NewAttribute(pkcs11.CKA_TOKEN, true), pkcs11.NewAttribute(pkcs11.CKA_CLASS, pkcs11.CKO_SECRET_KEY))
-	if err != nil {
-		return err
-	}
-	twice := map[device.ObjectID]bool{}
-	for _, object := range found {
-		raw, err := t.attribute(s, object, pkcs11.CKA_ID)
-		if classIn(err) == ClassStale || isOneOf(err, pkcs11.CKR_ATTRIBUTE_TYPE_INVALID) {
-			continue // destroyed meanwhile, or half made
-		}
-		if err != nil {
-			return err
-		}
-		if len(raw) != len(device.ObjectID{}) {
-			continue
-		}
-		id := device.ObjectID(raw)
-		if _, ok := h.known[id]; ok {
-			twice[id] = true
-		}
-		h.known[id] = object
-	}
-	for id := range twice {
-		delete(h.known, id)
-	}
-	return nil
 }

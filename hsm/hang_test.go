@@ -97,7 +97,7 @@ func hangToken(t *testing.T, token hsmtest.Token) (release func()) {
 func TestACallThatHangsCostsItsSessionAndNothingElse(t *testing.T) {
 	token := hsmtest.New(t)
 	cfg := token.Config()
-	cfg.Sessions, cfg.CallTimeout = 2, 150*time.Millisecond
+	cfg.Sessions, cfg.StuckLimit, cfg.CallTimeout = 2, 2, 150*time.Millisecond
 	tok := hsmtest.Open(t, cfg)
 	key := newKey(t, tok)
 	release := hangToken(t, token)
@@ -115,7 +115,7 @@ func TestACallThatHangsCostsItsSessionAndNothingElse(t *testing.T) {
 		return nil
 	})
 	st := tok.Status(ctx)
-	if st.State != "unavailable" || st.Pool.Lost < 2 || st.Pool.Lost > 4 {
+	if st.Health.Serves() || st.Pool.Lost < 2 || st.Pool.Lost > 4 {
 		t.Errorf("status %+v", st)
 	}
 	if _, err := tok.Encrypt(ctx, device.EncryptRequest{Key: key, AAD: []byte("a"), Plaintext: []byte("x")}); !errors.Is(err, device.ErrUnavailable) {
@@ -159,7 +159,7 @@ func TestACallerMayLeaveWhileTheTokenWorks(t *testing.T) {
 	}
 	release()
 	eventually(t, func() bool { return tok.Status(ctx).Pool.InUse == 0 })
-	if st := tok.Status(ctx); st.State != "ready" || st.Pool.Lost != 0 || st.Logins != 1 {
+	if st := tok.Status(ctx); st.Health != hsm.Healthy || st.Pool.Lost != 0 || st.Logins != 1 {
 		t.Errorf("status %+v", st)
 	}
 }

@@ -74,7 +74,7 @@ func TestAKeyDestroyedBehindOurBackIsNotFound(t *testing.T) {
 		t.Errorf("encrypt: got %v, want ErrKeyNotFound", err)
 	}
 	wantHas(t, tok, key.ID, false)
-	if st := tok.Status(ctx); st.State != "ready" || st.Logins != 1 {
+	if st := tok.Status(ctx); st.Health != hsm.Healthy || st.Logins != 1 {
 		t.Errorf("status %+v", st)
 	}
 }

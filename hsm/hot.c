@@ -19,11 +19,12 @@ typedef hot_ulong (*get_session_info_fn)(hot_ulong, hot_session_info *);
 typedef hot_ulong (*login_fn)(hot_ulong, hot_ulong, unsigned char *, hot_ulong);
 typedef hot_ulong (*init_fn)(hot_ulong, hot_mechanism *, hot_ulong);
 typedef hot_ulong (*transform_fn)(hot_ulong, unsigned char *, hot_ulong, unsigned char *, hot_ulong *);
+typedef hot_ulong (*wrap_fn)(hot_ulong, hot_mechanism *, hot_ulong, hot_ulong, unsigned char *, hot_ulong *);
 typedef hot_ulong (*random_fn)(hot_ulong, unsigned char *, hot_ulong);
 
 static const int needed[] = {
 	HOT_GET_INFO, HOT_GET_MECHANISM_INFO, HOT_GET_SESSION_INFO, HOT_LOGIN, HOT_ENCRYPT_INIT, HOT_ENCRYPT,
-	HOT_DECRYPT_INIT, HOT_DECRYPT, HOT_SIGN_INIT, HOT_SIGN, HOT_GENERATE_RANDOM,
+	HOT_DECRYPT_INIT, HOT_DECRYPT, HOT_SIGN_INIT, HOT_SIGN, HOT_WRAP_KEY, HOT_GENERATE_RANDOM,
 };
 
 static const char *incomplete(const hot_function_list *f)
@@ -119,4 +120,14 @@ hot_result hot_sign(hot_function_list *f, hot_ulong session, hot_ulong mechanism
 {
 	hot_mechanism m = {mechanism, NULL, 0};
 	return two_calls(f, HOT_SIGN_INIT, HOT_SIGN, session, &m, key, in, in_len, out, out_len);
+}
+
+hot_result hot_wrap(hot_function_list *f, hot_ulong session, hot_ulong mechanism, void *parameter, hot_ulong parameter_len,
+		    hot_ulong wrapper, hot_ulong key, unsigned char *out, hot_ulong out_len)
+{
+	hot_mechanism m = {mechanism, parameter, parameter_len};
+	hot_result r = {0};
+	r.len = out_len;
+	r.rv = ((wrap_fn)f->function[HOT_WRAP_KEY])(session, &m, wrapper, key, out, &r.len);
+	return r;
 }

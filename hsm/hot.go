@@ -70,6 +70,14 @@ func (h *hot) sign(session, mechanism, key uint, in, out []byte) (int, error) {
 	return outcome(r, len(out), "C_SignInit", "C_Sign")
 }
 
+// wrap runs C_WrapKey once, into out: miekg/pkcs11 asks for the size first, which does the work twice and is answered
+// with too little by NSS. parameter is the mechanism's, without pointers in it; nil: none.
+func (h *hot) wrap(session, mechanism uint, parameter []byte, wrapper, key uint, out []byte) (int, error) {
+	r := C.hot_wrap(h.list, C.hot_ulong(session), C.hot_ulong(mechanism), unsafe.Pointer(unsafe.SliceData(parameter)), C.hot_ulong(len(parameter)),
+		C.hot_ulong(wrapper), C.hot_ulong(key), ptr(out), C.hot_ulong(len(out)))
+	return outcome(r, len(out), "C_WrapKey", "C_WrapKey")
+}
+
 func outcome(r C.hot_result, room int, initCall, opCall string) (int, error) {
 	if r.rv != 0 && r.stage == 0 {
 		return 0, newError(initCall, uint(r.rv))

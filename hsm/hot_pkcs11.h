@@ -55,6 +55,7 @@ enum {
 	HOT_DECRYPT = 34,
 	HOT_SIGN_INIT = 42,
 	HOT_SIGN = 43,
+	HOT_WRAP_KEY = 60,
 	HOT_GENERATE_RANDOM = 64,
 	HOT_FUNCTIONS = 68
 };
@@ -92,5 +93,7 @@ hot_result hot_gcm(hot_function_list *f, int decrypt, hot_ulong session, hot_ulo
 		   unsigned char *in, hot_ulong in_len, unsigned char *out, hot_ulong out_len);
 hot_result hot_sign(hot_function_list *f, hot_ulong session, hot_ulong mechanism, hot_ulong key,
 		    unsigned char *in, hot_ulong in_len, unsigned char *out, hot_ulong out_len);
+hot_result hot_wrap(hot_function_list *f, hot_ulong session, hot_ulong mechanism, void *parameter, hot_ulong parameter_len,
+		    hot_ulong wrapper, hot_ulong key, unsigned char *out, hot_ulong out_len);
 
 #endif

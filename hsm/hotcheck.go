@@ -68,11 +68,11 @@ func (t *Token) sameSessionInfo(s *session) error {
 
 func (t *Token) sameMechanism(*session) error {
 	m := uint(t.cipher.Mechanism)
-	theirs, err := t.mod.p11.GetMechanismInfo(t.slot, []*pkcs11.Mechanism{pkcs11.NewMechanism(m, nil)})
+	theirs, err := t.mod.p11.GetMechanismInfo(t.slot(), []*pkcs11.Mechanism{pkcs11.NewMechanism(m, nil)})
 	if err != nil {
 		return failed("C_GetMechanismInfo", err)
 	}
-	ours, err := t.mod.hot.mechanismInfo(t.slot, m)
+	ours, err := t.mod.hot.mechanismInfo(t.slot(), m)
 	if err != nil {
 		return err
 	}

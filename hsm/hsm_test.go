@@ -55,7 +55,7 @@ func TestAlteredDataIsInvalidAndTheTokenGoesOn(t *testing.T) {
 			}
 		}
 	}
-	if st := tok.Status(ctx); st.State != "ready" || st.Logins != 1 {
+	if st := tok.Status(ctx); st.Health != hsm.Healthy || st.Logins != 1 {
 		t.Errorf("after refused data the status is %+v", st)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/keyhold/keyhold/kms/device"
 	"github.com/miekg/pkcs11"
@@ -56,7 +57,7 @@ func (t *Token) Inventory(ctx context.Context) ([]device.Object, error) {
 		}
 		for len(handles) > 0 {
 			n := min(inventoryBatch, len(handles))
-			some, err := t.readObjects(ctx, handles[:n])
+			some, err := t.readObjects(ctx, e, handles[:n])
 			if err != nil {
 				return err
 			}
@@ -71,7 +72,7 @@ func (t *Token) Inventory(ctx context.Context) ([]device.Object, error) {
 // listHandles lists without a template, because a half-made object may lack any attribute.
 func (t *Token) listHandles(ctx context.Context, e *epoch) ([]pkcs11.ObjectHandle, error) {
 	var handles []pkcs11.ObjectHandle
-	err := t.once(ctx, use{calls: 2, run: func(s *session) error {
+	err := t.once(ctx, use{epoch: e, calls: 2, run: func(s *session) error {
 		var err error
 		if handles, err = t.find(s); err != nil {
 			return err
@@ -84,12 +85,12 @@ func (t *Token) listHandles(ctx context.Context, e *epoch) ([]pkcs11.ObjectHandl
 	return handles, nil
 }
 
-func (t *Token) readObjects(ctx context.Context, handles []pkcs11.ObjectHandle) ([]device.Object, error) {
+func (t *Token) readObjects(ctx context.Context, e *epoch, handles []pkcs11.ObjectHandle) ([]device.Object, error) {
 	var objects []device.Object
-	err := t.once(ctx, use{calls: 2, run: func(s *session) error {
+	err := t.once(ctx, use{epoch: e, calls: 2, run: func(s *session) error {
 		for _, h := range handles {
 			o, isToken, err := t.readObject(s, h)
-			if isOneOf(err, pkcs11.CKR_OBJECT_HANDLE_INVALID) {
+			if err != nil && t.vanished(s, e, h, err) {
 				continue
 			}
 			if err != nil {
@@ -105,6 +106,19 @@ func (t *Token) readObjects(ctx context.Context, handles []pkcs11.ObjectHandle) 
 		return nil, err
 	}
 	return objects, nil
+}
+
+// vanished tells that an object could not be read because it is gone. SoftHSM answers CKR_GENERAL_ERROR about an object
+// that is being destroyed; what a healthy token no longer lists was that, and no fault of the token.
+func (t *Token) vanished(s *session, e *epoch, h pkcs11.ObjectHandle, err error) bool {
+	if isOneOf(err, pkcs11.CKR_OBJECT_HANDLE_INVALID) {
+		return true
+	}
+	if !isOneOf(err, pkcs11.CKR_GENERAL_ERROR) {
+		return false
+	}
+	left, err := t.find(s)
+	return err == nil && !slices.Contains(left, h) && t.proveAlive(s, e) == nil
 }
 
 // readObject describes one object; false for a session object.
@@ -210,7 +224,7 @@ func (r *objectReader) unfinished(o device.Object) bool {
 }
 
 // DestroyDebris destroys a half-made object of an inventory: a secret key, or an object whose class is unknown, that
-// has no id or no value. It reads the object again and refuses, with device.ErrUnsupported, any other, and one that is
+// has no value. It reads the object again and refuses, with device.ErrUnsupported, any other, and one that is
 // not what the inventory saw. nil as well when it has gone meanwhile.
 func (t *Token) DestroyDebris(ctx context.Context, o device.Object) error {
 	return t.attempt(ctx, func(*epoch) error {
@@ -242,5 +256,5 @@ func isDebris(o device.Object) bool {
 	if o.Class != secretKeyClass && o.Class != unknownClass {
 		return false
 	}
-	return len(o.ID) == 0 || !o.HasValue
+	return !o.HasValue
 }

@@ -67,7 +67,7 @@ func split(p device.IVPolicy, b gcmBuffers, n int, given []byte) (device.Sealed,
 	}
 	if want := l.sealedSize(len(b.in)); n != want {
 		return device.Sealed{}, untrusted("AES-GCM of %d octets under IV policy %s gave %d octets instead of %d; "+
-			"the token makes its IV or its tag in another way; check the profile with `keyhold hsm probe`", len(b.in), p, n, want)
+			"the token makes its IV or its tag in another way", len(b.in), p, n, want)
 	}
 	out := b.out[:n:n]
 	switch {

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 	"unsafe"
 
@@ -22,12 +23,19 @@ type module struct {
 	p11  *pkcs11.Ctx
 	hot  *hot
 	gate gate
+	// life counts C_Initialize calls. Slots, sessions and handles belong to one of them; a later one may give their
+	// numbers to others. It changes only while the gate is closed and empty.
+	life atomic.Uint64
 
 	making sync.Mutex // one C_InitToken at a time
 
-	life        turn // initialising and finalising, one at a time; guards what follows
+	openMu sync.Mutex
+	open   map[*Token]bool
+
+	change      turn // initialising and finalising, one at a time; guards what follows
 	refs        int
 	initialised bool
+	unsure      bool // C_Initialize answered an error, which need not be the truth
 	initArgs    string
 	env         map[string]string
 	reserved    unsafe.Pointer
@@ -48,12 +56,12 @@ func acquireModule(ctx context.Context, cfg Config) (*module, error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, 3*cfg.CallTimeout)
 	defer cancel()
-	if err := m.life.take(ctx); err != nil {
+	if err := m.change.take(ctx); err != nil {
 		return nil, unavailable("the module %s is still being initialised or finalised: %v", m.path, err)
 	}
 	done := make(chan error, 1)
 	go func() {
-		defer m.life.give()
+		defer m.change.give()
 		done <- m.join(cfg)
 	}()
 	select {
@@ -94,7 +102,7 @@ func loadModule(path string) (*module, error) {
 		h.close()
 		return nil, unavailable("load the PKCS #11 module %s: the library was opened once and then refused", path)
 	}
-	m := &module{path: resolved, p11: p11, hot: h, life: newTurn()}
+	m := &module{path: resolved, p11: p11, hot: h, open: map[*Token]bool{}, change: newTurn()}
 	modules.byPath[resolved] = m
 	return m, nil
 }
@@ -114,30 +122,47 @@ func resolve(path string) (string, error) {
 	return resolved, nil
 }
 
-// join initialises the library for its first user. Its caller holds life.
+// join initialises the library for its first user. Its caller holds change.
 func (m *module) join(cfg Config) error {
-	if m.initialised {
+	if m.refs > 0 || m.initialised {
 		if m.initArgs != cfg.InitArgs || !maps.Equal(m.env, cfg.Env) {
 			return fmt.Errorf("%w: the module %s is in use with other initialisation arguments or environment", device.ErrUnavailable, m.path)
 		}
-		m.refs++
-		return nil
 	}
-	for name, value := range cfg.Env {
-		if err := os.Setenv(name, value); err != nil {
-			return unavailable("set %s for the module: %v", name, err)
+	if !m.initialised {
+		for name, value := range cfg.Env {
+			if err := os.Setenv(name, value); err != nil {
+				return unavailable("set %s for the module: %v", name, err)
+			}
 		}
+		if err := m.initialise(cfg.InitArgs); err != nil {
+			return err
+		}
+		m.initArgs, m.env = cfg.InitArgs, maps.Clone(cfg.Env)
 	}
-	if err := m.initialise(cfg.InitArgs); err != nil {
-		return err
-	}
-	m.refs, m.initialised, m.initArgs, m.env = 1, true, cfg.InitArgs, maps.Clone(cfg.Env)
-	m.gate.open()
+	m.refs++
 	return nil
 }
 
-// initialise calls C_Initialize with CKF_OS_LOCKING_OK, miekg/pkcs11's default: sessions are used from many threads.
+// initialise calls C_Initialize and opens the gate. Its caller holds change.
 func (m *module) initialise(args string) error {
+	err := m.callInitialize(args)
+	if isOneOf(err, pkcs11.CKR_CRYPTOKI_ALREADY_INITIALIZED) {
+		if !m.unsure {
+			return fmt.Errorf("%w: another part of this process has initialised %s, which must have one owner", device.ErrUnavailable, m.path)
+		}
+		err = nil // the call that answered an error did it
+	}
+	m.initialised, m.unsure = err == nil, err != nil
+	if err == nil {
+		m.life.Add(1)
+	}
+	m.gate.settle(m.initialised)
+	return err
+}
+
+// callInitialize passes CKF_OS_LOCKING_OK, miekg/pkcs11's default: sessions are used from many threads.
+func (m *module) callInitialize(args string) error {
 	var opts []pkcs11.InitializeOption
 	if args != "" {
 		if m.reserved == nil || m.initArgs != args {
@@ -145,11 +170,7 @@ func (m *module) initialise(args string) error {
 		}
 		opts = append(opts, pkcs11.InitializeWithReserved(m.reserved))
 	}
-	err := failed("C_Initialize", m.p11.Initialize(opts...))
-	if isOneOf(err, pkcs11.CKR_CRYPTOKI_ALREADY_INITIALIZED) {
-		return fmt.Errorf("%w: another part of this process has initialised %s, which must have one owner", err, m.path)
-	}
-	return err
+	return failed("C_Initialize", m.p11.Initialize(opts...))
 }
 
 // release gives the library up; its last user finalises it. When calls are still inside after wait, it is left
@@ -157,24 +178,24 @@ func (m *module) initialise(args string) error {
 func (m *module) release(wait time.Duration) error {
 	ctx, cancel := context.WithTimeout(context.Background(), wait)
 	defer cancel()
-	if err := m.life.take(ctx); err != nil {
+	if err := m.change.take(ctx); err != nil {
 		return unavailable("the module %s is still being initialised or finalised: %v", m.path, err)
 	}
 	m.refs--
-	if m.refs > 0 {
-		m.life.give()
+	if m.refs > 0 || !m.initialised {
+		m.change.give()
 		return nil
 	}
-	if err := m.gate.shutAndWait(ctx); err != nil {
-		m.gate.open()
-		m.life.give()
+	if err := m.gate.pause(ctx); err != nil {
+		m.change.give()
 		return unavailable("calls inside %s do not return, so it is not finalised", m.path)
 	}
 	done := make(chan error, 1)
 	go func() {
-		defer m.life.give()
+		defer m.change.give()
 		m.initialised = false
 		done <- failed("C_Finalize", m.p11.Finalize())
+		m.gate.settle(false)
 	}()
 	select {
 	case err := <-done:

@@ -45,18 +45,28 @@ func (t *Token) findProven(s *session, e *epoch, id device.ObjectID) ([]pkcs11.O
 	return nil, t.proveAlive(s, e)
 }
 
-// proveAlive fails unless the user is logged in, the token answers and a session key of this epoch works: so nobody has
-// logged out since the epoch began, and what was found before the proof was found by a login.
+// proveAlive fails unless the user is logged in, the token answers, a session key of this epoch works and the expected
+// object is seen: so nobody has logged out since the epoch began, and what was found before the proof was found by a
+// login. C_GetTokenInfo is what SoftHSM answers with an error from when its directory has gone until it is initialised
+// anew, though session keys still work.
 func (t *Token) proveAlive(s *session, e *epoch) error {
+	if err := t.answers(s, e); err != nil {
+		return err
+	}
+	if _, err := t.mod.p11.GetTokenInfo(t.slot()); err != nil {
+		return failed("C_GetTokenInfo", err)
+	}
+	return t.seeExpected(s, e)
+}
+
+// answers is the light part of the proof, which keeps a session alive: it is logged in and opens the canary.
+func (t *Token) answers(s *session, e *epoch) error {
 	i, err := t.mod.hot.sessionInfo(uint(s.handle))
 	if err != nil {
 		return err
 	}
-	if i.state != stateROUser && i.state != stateRWUser {
+	if !i.loggedIn() {
 		return newError("C_GetSessionInfo", pkcs11.CKR_USER_NOT_LOGGED_IN)
-	}
-	if _, err := t.mod.p11.GetTokenInfo(t.slot); err != nil {
-		return failed("C_GetTokenInfo", err)
 	}
 	return t.openProbeCanary(s, e)
 }
@@ -81,7 +91,7 @@ func (t *Token) one(s *session, e *epoch, id device.ObjectID) (pkcs11.ObjectHand
 func (t *Token) handle(ctx context.Context, e *epoch, id device.ObjectID) (pkcs11.ObjectHandle, error) {
 	return e.handles.get(ctx, id, func() (pkcs11.ObjectHandle, error) {
 		var found pkcs11.ObjectHandle
-		err := t.once(ctx, use{run: func(s *session) error {
+		err := t.once(ctx, use{epoch: e, run: func(s *session) error {
 			h, err := t.one(s, e, id)
 			if err != nil {
 				return err
@@ -114,7 +124,7 @@ func (t *Token) HasKey(ctx context.Context, id device.ObjectID) (bool, error) {
 	var has bool
 	err := t.attempt(ctx, func(e *epoch) error {
 		var n int
-		err := t.once(ctx, use{calls: 2, run: func(s *session) error {
+		err := t.once(ctx, use{epoch: e, calls: 2, run: func(s *session) error {
 			found, err := t.findProven(s, e, id)
 			n = len(found)
 			return err

@@ -126,7 +126,7 @@ func TestAPINRefusedAtReloginIsNotTriedAgain(t *testing.T) {
 		t.Errorf("a logged-out token says %t about a key", has)
 	}
 	st := tok.Status(ctx)
-	if n := asked.Load(); n != 2 || st.Logins != 2 || st.State != "login refused" {
+	if n := asked.Load(); n != 2 || st.Logins != 2 || st.Health != hsm.LoginRefused {
 		t.Errorf("%d PINs were asked for; status %+v", n, st)
 	}
 }

@@ -15,19 +15,23 @@ import (
 // session is one open session. Whoever took it from the pool uses it alone.
 type session struct {
 	handle pkcs11.SessionHandle
-	closed bool // by discard, on the flight's goroutine
+	life   uint64 // of the module when it was opened
+	closed bool   // by discard, on the flight's goroutine
+	round  uint64 // of the pool, when it was last given back
 }
 
 // pool hands out sessions, at most limit at a time, first come first served. It calls no token: it keeps permits, and
 // the sessions that wait for the next holder of a permit.
 type pool struct {
 	limit int
+	stuck int // so many lost calls end the service, lest the threads behind them pile up
 
 	mu      sync.Mutex
 	out     int // permits held
 	lost    int // calls that have not returned; their permits were given back, so that others can work
 	idle    []*session
 	waiters list.List // of *waiter, oldest first
+	round   uint64    // counts rounds of proofs of life
 	closed  bool
 	drained chan struct{} // closed when the pool is closed and no permit is held
 }
@@ -35,7 +39,9 @@ type pool struct {
 // waiter gets nil with a permit, or why there will be none.
 type waiter struct{ answer chan error }
 
-func newPool(limit int) *pool { return &pool{limit: limit, drained: make(chan struct{})} }
+func newPool(limit, stuck int) *pool {
+	return &pool{limit: limit, stuck: stuck, drained: make(chan struct{})}
+}
 
 // take waits for a permit and returns an idle session, or nil when the holder has to open one. It waits until the
 // context ends or patience is over: device.ErrBusy, or the context's error when it was cancelled.
@@ -103,8 +109,8 @@ func (p *pool) refusalLocked() error {
 	if p.closed {
 		return unavailable("it is closed")
 	}
-	if p.lost >= p.limit {
-		return unavailable("%d calls have not returned", p.lost)
+	if p.lost >= p.stuck {
+		return unavailable("%d calls have not returned, and no more are risked", p.lost)
 	}
 	return nil
 }
@@ -123,9 +129,31 @@ func (p *pool) give(s *session) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if s != nil && !s.closed {
+		s.round = p.round
 		p.idle = append(p.idle, s)
 	}
 	p.passOnLocked()
+}
+
+// nextRound begins a round of proofs.
+func (p *pool) nextRound() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.round++
+}
+
+// takeRested takes a session that nobody has used in this round, and a permit; nil when there is none. It waits for
+// nobody: who waits in the queue comes first.
+func (p *pool) takeRested() *session {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed || p.out >= p.limit || len(p.idle) == 0 || p.idle[0].round >= p.round {
+		return nil
+	}
+	s := p.idle[0] // the lowest of the stack has rested longest
+	p.idle = append(p.idle[:0:0], p.idle[1:]...)
+	p.out++
+	return s
 }
 
 // passOnLocked hands a permit to the oldest waiter, or puts it back.
@@ -139,16 +167,35 @@ func (p *pool) passOnLocked() {
 	p.waiters.Remove(front).(*waiter).answer <- nil
 }
 
-// lose counts a call that does not return and gives its permit to the next. When as many are lost as the pool has
-// sessions, nobody waits any longer: the threads behind them must not pile up.
-func (p *pool) lose() {
+// lose counts a call that does not return and gives its permit to the next, with a session of its own: a call that
+// hangs takes nothing from the pool. When too many are lost, nobody waits any longer. full tells that this one was it.
+func (p *pool) lose() (full bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.lost++
 	p.passOnLocked()
+	return p.countLostLocked()
+}
+
+// strand is lose for a call without a permit.
+func (p *pool) strand() (full bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.countLostLocked()
+}
+
+func (p *pool) countLostLocked() (full bool) {
+	p.lost++
 	if err := p.refusalLocked(); err != nil {
 		p.refuseWaitersLocked(err)
 	}
+	return p.lost >= p.stuck
+}
+
+// full tells that too many calls are lost.
+func (p *pool) full() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.lost >= p.stuck
 }
 
 // recover counts a lost call that has returned after all.
@@ -200,10 +247,11 @@ type PoolStatus struct {
 	Idle    int `json:"idle"`
 	Waiting int `json:"waiting"` // requests in the queue
 	Lost    int `json:"lost"`    // calls that have not returned, each with its session
+	Stuck   int `json:"stuck"`   // so many lost calls end the service
 }
 
 func (p *pool) status() PoolStatus {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return PoolStatus{Limit: p.limit, InUse: p.out, Idle: len(p.idle), Waiting: p.waiters.Len(), Lost: p.lost}
+	return PoolStatus{Limit: p.limit, InUse: p.out, Idle: len(p.idle), Waiting: p.waiters.Len(), Lost: p.lost, Stuck: p.stuck}
 }

@@ -17,6 +17,12 @@ type Report struct {
 	Choices    ChoicesReport     `json:"choices"`
 	Mechanisms []MechanismReport `json:"mechanisms"`
 	Checks     []Check           `json:"checks"`
+	Claims     []Claim           `json:"claims"`
+	KeyWraps   []KeyWrap         `json:"keyWraps"`             // what wraps by RFC 5649; for keys at rest, not in use yet
+	IVTrials   []IVTrial         `json:"ivTrials,omitempty"`   // the other IV policies, tried when the chosen one failed
+	Unverified []string          `json:"unverified,omitempty"` // facts of the profile without a document
+	// Recommended is configuration for this token, in YAML; "" when there is none that works.
+	Recommended string `json:"recommended,omitempty"`
 	// Problem says why the token cannot be used; "" when it can.
 	Problem string `json:"problem,omitempty"`
 }
@@ -47,7 +53,8 @@ type TokenReport struct {
 type ProfileReport struct {
 	Name     string `json:"name"`
 	Why      string `json:"why"`
-	Document string `json:"document"`
+	Product  string `json:"product"`
+	Document string `json:"document"` // what the row was read from
 }
 
 // ChoicesReport is how Keyhold would use the token.
@@ -56,7 +63,8 @@ type ChoicesReport struct {
 	IVPolicy   string          `json:"ivPolicy"`
 	Template   TemplateOptions `json:"template"`
 	Sessions   int             `json:"sessions"`
-	MaxMessage int             `json:"maxMessage"` // octets; 0: no limit is known
+	MaxMessage int             `json:"maxMessage"` // octets in one AES-GCM call; 0: no limit is known
+	MaxMAC     int             `json:"maxMac"`     // octets in one HMAC call; 0: no limit is known
 	MaxObjects int             `json:"maxObjects"` // 0: no limit is known
 	Exclusive  bool            `json:"exclusive"`
 	Wraps      []string        `json:"wraps"` // mechanisms by which keys must refuse to be wrapped
@@ -79,6 +87,10 @@ func Probe(ctx context.Context, cfg Config) (Report, error) {
 		return Report{}, err
 	}
 	r, err := t.report(ctx)
+	if err == nil {
+		r.IVTrials = t.tryOtherPolicies(ctx, r)
+		r.Recommended = t.recommend(r)
+	}
 	return r, errors.Join(err, t.Close())
 }
 
@@ -88,6 +100,7 @@ func (t *Token) report(ctx context.Context) (Report, error) {
 		return Report{}, err
 	}
 	checks, problem := t.proof(ctx)
+	x := &prober{t: t, checks: checks, in: t.epoch.Load() != nil, problem: problem}
 	r := Report{
 		Module: t.mod.path,
 		Library: LibraryReport{
@@ -95,11 +108,14 @@ func (t *Token) report(ctx context.Context) (Report, error) {
 			Version: version(t.library.LibraryVersion), Cryptoki: version(t.library.CryptokiVersion),
 		},
 		Token:      t.tokenReport(),
-		Profile:    ProfileReport{Name: t.prof.name, Why: t.why, Document: t.prof.document},
+		Profile:    ProfileReport{Name: t.prof.name, Why: t.why, Product: t.prof.product, Document: t.prof.document()},
 		Choices:    t.choices(),
 		Mechanisms: mechanisms,
 		Checks:     checks,
+		Unverified: t.prof.unverified,
 	}
+	r.KeyWraps = x.keyWraps(ctx)
+	r.Claims = x.claims(ctx)
 	if problem != nil {
 		r.Problem = problem.Error()
 	}
@@ -117,7 +133,7 @@ func (t *Token) proof(ctx context.Context) ([]Check, error) {
 
 func (t *Token) tokenReport() TokenReport {
 	return TokenReport{
-		Slot: t.slot, Label: t.info.Label, Serial: t.info.SerialNumber,
+		Slot: t.slot(), Label: t.info.Label, Serial: t.info.SerialNumber,
 		Manufacturer: t.info.ManufacturerID, Model: t.info.Model,
 		Firmware: version(t.info.FirmwareVersion), Hardware: version(t.info.HardwareVersion),
 		Flags:       flagNames(t.info.Flags, tokenFlagNames),
@@ -129,46 +145,13 @@ func (t *Token) tokenReport() TokenReport {
 func (t *Token) choices() ChoicesReport {
 	c := ChoicesReport{
 		Mechanism: mechanismName(uint(t.cipher.Mechanism)), IVPolicy: t.cipher.IV.String(), Template: t.options,
-		Sessions: t.pool.limit, MaxMessage: t.prof.maxMessage, MaxObjects: t.prof.maxObjects, Exclusive: t.Exclusive(),
+		Sessions: t.pool.limit, MaxMessage: t.prof.maxMessage, MaxMAC: t.prof.maxMAC, MaxObjects: t.room.most, Exclusive: t.Exclusive(),
 		Wraps: []string{},
 	}
 	for _, m := range t.wraps {
 		c.Wraps = append(c.Wraps, mechanismName(m))
 	}
 	return c
-}
-
-func (t *Token) mechanisms(ctx context.Context) ([]MechanismReport, error) {
-	var all []MechanismReport
-	_, err := t.mod.fly(ctx, t.limit(3), flight{
-		run: func() error {
-			var err error
-			all, err = t.mod.mechanisms(t.slot)
-			return err
-		},
-		late: func(error, bool) {},
-	})
-	if err != nil {
-		return nil, err
-	}
-	return all, nil
-}
-
-func (m *module) mechanisms(slot uint) ([]MechanismReport, error) {
-	list, err := m.p11.GetMechanismList(slot)
-	if err != nil {
-		return nil, failed("C_GetMechanismList", err)
-	}
-	all := make([]MechanismReport, 0, len(list))
-	for _, mech := range list {
-		info, err := m.p11.GetMechanismInfo(slot, []*pkcs11.Mechanism{mech})
-		r := MechanismReport{Mechanism: mechanismName(mech.Mechanism), Flags: flagNames(info.Flags, mechanismFlagNames), MinKey: info.MinKeySize, MaxKey: info.MaxKeySize}
-		if err != nil {
-			r.Flags = []string{"listed, but C_GetMechanismInfo refuses it"}
-		}
-		all = append(all, r)
-	}
-	return all, nil
 }
 
 func version(v pkcs11.Version) string { return fmt.Sprintf("%d.%d", v.Major, v.Minor) }

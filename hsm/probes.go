@@ -3,6 +3,7 @@ package hsm
 import (
 	"bytes"
 	"errors"
+	"fmt"
 
 	"github.com/keyhold/keyhold/internal/secret"
 	"github.com/keyhold/keyhold/kms/device"
@@ -25,12 +26,19 @@ var probeText = []byte("keyhold probe: 32 octets of text")
 func (t *Token) makeProbes(s *session) (probes, error) {
 	var p probes
 	var err error
+	settled := t.optionsSettled
 	if p.cipherKey, err = t.makeCipherKey(s); err != nil {
 		return p, err
 	}
+	if !settled {
+		if err = t.settleMACOptions(s); err != nil {
+			return p, err
+		}
+	}
 	// Whether the IV is good is the self-test's business: here it only has to open again.
 	if p.canary, err = t.seal(s, t.cipher, p.cipherKey, bytes.Clone(probeAAD), bytes.Clone(probeText)); err != nil {
-		return p, err
+		return p, fmt.Errorf("encrypt for the first time by profile %s, IV policy %s: %w (`keyhold hsm probe` tries the other IV policies)",
+			t.prof.name, t.cipher.IV, err)
 	}
 	p.wrapper, err = t.makeWrapper(s)
 	return p, err
@@ -57,6 +65,28 @@ func (t *Token) makeCipherKey(s *session) (pkcs11.ObjectHandle, error) {
 		default:
 			return 0, err
 		}
+	}
+}
+
+// settleMACOptions finds out whether a MAC key's template may name the usages of ciphers: CloudHSM's table of attributes
+// does not have them for generic secrets, and says that naming such an attribute is an error. A token without MAC keys
+// is told by the first birth.
+func (t *Token) settleMACOptions(s *session) error {
+	kind, err := t.kindOf(device.PurposeMAC)
+	if err != nil {
+		return err
+	}
+	h, err := t.generate(s, kind.generator, kind.template(device.PurposeMAC, t.options, false))
+	switch {
+	case err == nil:
+		return t.destroy(s, h)
+	case refusesTemplate(err):
+		t.options.MACUsages = false
+		return nil
+	case classIn(err) == ClassUnsupported:
+		return nil
+	default:
+		return err
 	}
 }
 
@@ -109,42 +139,6 @@ func (t *Token) openProbeCanary(s *session, e *epoch) error {
 		return untrusted("a session key opened its own canary to something else")
 	}
 	return nil
-}
-
-// refusals are the answers that prove that a key cannot be wrapped (PKCS #11 2.40, 5.13.3).
-var refusals = []uint{pkcs11.CKR_KEY_UNEXTRACTABLE, pkcs11.CKR_KEY_NOT_WRAPPABLE, pkcs11.CKR_ATTRIBUTE_SENSITIVE, ckrActionProhibited}
-
-// mustNotWrap tries to wrap a key by every wrapping mechanism of the token. Only a refusal of the key itself, or a
-// mechanism that wraps no such key, is good: some libraries hand out non-extractable keys (NSS; facts on PKCS#11
-// tokens, A3).
-func (t *Token) mustNotWrap(s *session, e *epoch, key pkcs11.ObjectHandle) error {
-	if e.probes.wrapper == 0 {
-		return nil
-	}
-	for _, mechanism := range t.wraps {
-		wrapped, err := t.wrap(s, mechanism, e.probes.wrapper, key)
-		if err == nil {
-			secret.Wipe(wrapped)
-			return untrusted("the token wrapped a key with CKA_EXTRACTABLE false (mechanism 0x%X), so keys can leave it", mechanism)
-		}
-		if isOneOf(err, refusals...) || classIn(err) == ClassUnsupported || isOneOf(err, pkcs11.CKR_KEY_TYPE_INCONSISTENT) {
-			continue
-		}
-		if isOneOf(err, pkcs11.CKR_WRAPPING_KEY_HANDLE_INVALID) {
-			e.over.Store(true)
-		}
-		return err
-	}
-	return nil
-}
-
-func (t *Token) wrap(s *session, mechanism uint, wrapper, key pkcs11.ObjectHandle) ([]byte, error) {
-	var parameter any
-	if mechanism == pkcs11.CKM_AES_CBC_PAD || mechanism == pkcs11.CKM_AES_CBC {
-		parameter = make([]byte, 16)
-	}
-	wrapped, err := t.mod.p11.WrapKey(s.handle, []*pkcs11.Mechanism{pkcs11.NewMechanism(mechanism, parameter)}, wrapper, key)
-	return wrapped, failed("C_WrapKey", err)
 }
 
 // mustNotRead tries to read a key's value.

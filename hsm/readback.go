@@ -111,7 +111,7 @@ const readBackCalls = 3
 // device.ErrKeyNotFound that a healthy token does not have it.
 func (t *Token) CheckKey(ctx context.Context, id device.ObjectID, purpose device.Purpose, origin device.Origin) error {
 	return t.attempt(ctx, func(e *epoch) error {
-		return t.once(ctx, use{calls: readBackCalls, run: func(s *session) error {
+		return t.once(ctx, use{epoch: e, calls: readBackCalls, run: func(s *session) error {
 			h, err := t.one(s, e, id)
 			if err != nil {
 				return err

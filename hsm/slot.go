@@ -45,15 +45,9 @@ func blankless(s string) string { return strings.TrimRight(s, " \x00") }
 
 // findToken finds the one token that the configuration selects. The error lists the tokens there are.
 func (m *module) findToken(cfg Config) (uint, pkcs11.TokenInfo, error) {
-	seen, err := m.tokens()
+	found, seen, err := m.selected(cfg)
 	if err != nil {
 		return 0, pkcs11.TokenInfo{}, err
-	}
-	var found []seenToken
-	for _, s := range seen {
-		if cfg.selects(s) {
-			found = append(found, s)
-		}
 	}
 	switch {
 	case len(found) == 0:
@@ -65,6 +59,17 @@ func (m *module) findToken(cfg Config) (uint, pkcs11.TokenInfo, error) {
 		return 0, pkcs11.TokenInfo{}, unavailable("the token in %v; initialise it with the vendor's tool first", found[0])
 	}
 	return found[0].slot, found[0].info, nil
+}
+
+// selected lists the tokens that the configuration selects, and all.
+func (m *module) selected(cfg Config) (found, seen []seenToken, err error) {
+	seen, err = m.tokens()
+	for _, s := range seen {
+		if cfg.selects(s) {
+			found = append(found, s)
+		}
+	}
+	return found, seen, err
 }
 
 func (c Config) selects(s seenToken) bool {

@@ -15,6 +15,7 @@ const keySize = 32
 type TemplateOptions struct {
 	Frozen            bool `json:"frozen"`            // CKA_MODIFIABLE and CKA_COPYABLE false
 	AllowedMechanisms bool `json:"allowedMechanisms"` // CKA_ALLOWED_MECHANISMS
+	MACUsages         bool `json:"macUsages"`         // the usages of ciphers, all false, in a MAC key
 }
 
 // flagRule is a boolean attribute and what it must be. Every usage is in the template, because what is left out
@@ -32,13 +33,14 @@ func flagRules(purpose device.Purpose, o TemplateOptions) []flagRule {
 		{"PRIVATE", pkcs11.CKA_PRIVATE, true},
 		{"SENSITIVE", pkcs11.CKA_SENSITIVE, true},
 		{"EXTRACTABLE", pkcs11.CKA_EXTRACTABLE, false},
-		{"ENCRYPT", pkcs11.CKA_ENCRYPT, wraps},
-		{"DECRYPT", pkcs11.CKA_DECRYPT, wraps},
 		{"SIGN", pkcs11.CKA_SIGN, macs},
 		{"VERIFY", pkcs11.CKA_VERIFY, macs},
-		{"WRAP", pkcs11.CKA_WRAP, false},
-		{"UNWRAP", pkcs11.CKA_UNWRAP, false},
 		{"DERIVE", pkcs11.CKA_DERIVE, false},
+	}
+	// CloudHSM has these for AES keys only; a generic secret there cannot be named with them.
+	if wraps || o.MACUsages {
+		rules = append(rules, flagRule{"ENCRYPT", pkcs11.CKA_ENCRYPT, wraps}, flagRule{"DECRYPT", pkcs11.CKA_DECRYPT, wraps},
+			flagRule{"WRAP", pkcs11.CKA_WRAP, false}, flagRule{"UNWRAP", pkcs11.CKA_UNWRAP, false})
 	}
 	if o.Frozen {
 		rules = append(rules, flagRule{"MODIFIABLE", pkcs11.CKA_MODIFIABLE, false}, flagRule{"COPYABLE", pkcs11.CKA_COPYABLE, false})

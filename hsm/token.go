@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
 	"sync/atomic"
 
 	"github.com/keyhold/keyhold/kms/device"
@@ -17,7 +18,6 @@ type Token struct {
 	cfg     Config
 	log     *slog.Logger
 	mod     *module
-	slot    uint
 	info    pkcs11.TokenInfo
 	library pkcs11.Info
 	prof    profile
@@ -25,16 +25,26 @@ type Token struct {
 	cipher  device.Cipher
 	wraps   []uint // mechanisms that a key must not be wrappable by
 
+	encrypts bool // the cipher's mechanism is in the token's list
+
 	// options are settled by the first login, before anybody else sees the token.
 	options        TemplateOptions
 	optionsSettled bool
 
 	pool    *pool
-	login   loginState
+	ladder  ladder
+	anchor  *session // of the climb that runs: it holds the login and the session keys
+	place   atomic.Pointer[place]
 	epoch   atomic.Pointer[epoch]
 	changes turn // births and destructions
+	room    room
 	ivs     *ivGuard
-	logins  atomic.Uint64 // C_Login calls
+
+	expected  atomic.Pointer[device.ObjectID]
+	loggingIn atomic.Bool  // C_Login has been called and has not returned
+	hung      atomic.Int64 // calls of the ladder that have not returned
+	counts    counts
+	stuckTold sync.Once
 }
 
 // Open loads the module, finds the token, logs in and lets the token prove itself. A token that fails the self-test is
@@ -54,17 +64,45 @@ func (t *Token) start(ctx context.Context) error {
 	if err := t.logInFirst(ctx); err != nil {
 		return fmt.Errorf("log in to the token %q: %w", t.info.Label, err)
 	}
-	return t.SelfTest(ctx)
+	if t.cfg.Preload {
+		if err := t.relist(ctx, t.epoch.Load()); err != nil {
+			return fmt.Errorf("list the keys of the token %q: %w", t.info.Label, err)
+		}
+	}
+	if err := t.SelfTest(ctx); err != nil {
+		return err
+	}
+	if t.cfg.Background {
+		t.ladder.all.Go(t.keep)
+	}
+	return nil
 }
 
 func (t *Token) logInFirst(ctx context.Context) error {
 	if t.cfg.PIN == nil {
 		return fmt.Errorf("%w: no PIN is configured; name a file, a descriptor or a systemd credential", device.ErrLogin)
 	}
-	if err := loginFlags(t.info.Flags); err != nil {
+	if !t.encrypts {
+		return unsupported("the token offers no %s, which Keyhold encrypts with; choose another token", mechanismName(uint(t.cipher.Mechanism)))
+	}
+	c, err := t.joinClimb(nil, order{first: true})
+	if err != nil {
 		return err
 	}
-	return t.ensureLogin(ctx, nil)
+	if err := t.await(ctx, c, t.limit(loginCalls)); err != nil {
+		return firstOf(t.causeOf(c), err)
+	}
+	return nil
+}
+
+// causeOf is what a climb that has ended met, in its own words and class.
+func (t *Token) causeOf(c *climb) error {
+	select {
+	case <-c.done:
+		return c.cause
+	default:
+		return nil
+	}
 }
 
 // loginFlags refuses what could lock the token (CK_TOKEN_INFO.flags; PKCS #11 2.40, 3.2).
@@ -90,17 +128,21 @@ func connect(ctx context.Context, cfg Config) (*Token, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &Token{cfg: cfg, log: cfg.Logger, mod: m, changes: newTurn(), ivs: newIVGuard(), login: loginState{turn: newTurn()}}
+	t := &Token{cfg: cfg, log: cfg.Logger, mod: m, changes: newTurn(), ivs: newIVGuard(), ladder: newLadder()}
 	if err := t.choose(ctx); err != nil {
 		return nil, errors.Join(err, m.release(cfg.CallTimeout))
 	}
+	if cfg.Anchor != nil {
+		t.Expect(*cfg.Anchor)
+	}
+	m.enlist(t)
 	return t, nil
 }
 
 // choose finds the slot and settles what follows from the token's kind.
 func (t *Token) choose(ctx context.Context) error {
 	type facts struct {
-		slot    uint
+		place
 		info    pkcs11.TokenInfo
 		library pkcs11.Info
 		wraps   map[uint]bool
@@ -109,6 +151,7 @@ func (t *Token) choose(ctx context.Context) error {
 	_, err := t.mod.fly(ctx, t.limit(3), flight{
 		run: func() error {
 			var err error
+			found.life = t.mod.life.Load()
 			if found.library, err = t.mod.p11.GetInfo(); err != nil {
 				return failed("C_GetInfo", err)
 			}
@@ -123,8 +166,9 @@ func (t *Token) choose(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	t.slot, t.info, t.library = found.slot, found.info, found.library
-	if t.prof, t.why, err = chooseProfile(t.cfg.Profile, t.library.ManufacturerID, t.info.ManufacturerID); err != nil {
+	t.place.Store(&found.place)
+	t.info, t.library = found.info, found.library
+	if t.prof, t.why, err = chooseProfile(t.cfg.Profile, traitsOf(t.cfg.Module, t.library, t.info)); err != nil {
 		return unsupported("%v", err)
 	}
 	return t.applyProfile(found.wraps)
@@ -132,9 +176,15 @@ func (t *Token) choose(ctx context.Context) error {
 
 func (t *Token) applyProfile(wraps map[uint]bool) error {
 	t.cipher, t.options = t.prof.cipher, t.prof.options
-	if t.cfg.IV != 0 {
-		t.cipher.IV = t.cfg.IV
+	t.cfg.PIN = t.prof.wellFormed(t.cfg.PIN)
+	t.room.most = t.prof.maxObjects
+	if t.cfg.MaxObjects != 0 {
+		t.room.most = t.cfg.MaxObjects
 	}
+	if t.cfg.IV != 0 {
+		t.cipher = t.prof.cipherWith(t.cfg.IV)
+	}
+	_, t.encrypts = wraps[uint(t.cipher.Mechanism)]
 	if _, err := layoutOf(t.cipher.IV); err != nil {
 		return err
 	}
@@ -143,9 +193,20 @@ func (t *Token) applyProfile(wraps map[uint]bool) error {
 			t.wraps = append(t.wraps, m)
 		}
 	}
-	t.pool = newPool(t.sessions())
+	t.pool = newPool(t.sessions(), t.stuckLimit())
 	return nil
 }
+
+// stuckLimit is Config.StuckLimit with its default, which follows from the pool.
+func (t *Token) stuckLimit() int {
+	if t.cfg.StuckLimit != 0 {
+		return t.cfg.StuckLimit
+	}
+	return max(leastStuckLimit, 2*t.sessions())
+}
+
+// slot is where the token is, or was last.
+func (t *Token) slot() uint { return t.place.Load().slot }
 
 // sessions is the size of the pool: what is configured, within what the token and its profile allow beside the anchor.
 func (t *Token) sessions() int {
@@ -176,13 +237,15 @@ func (t *Token) Exclusive() bool {
 	return t.prof.exclusive
 }
 
-// Close refuses new requests, waits for those that run, closes the sessions, which logs out, and finalises the module
-// if no other token of it is open. It waits one CallTimeout for each step; what then has not returned is left alone,
-// and the error is device.ErrUnavailable. A second Close does nothing.
+// Close ends the background, refuses new requests, waits for those that run, closes the sessions, which logs out, and
+// finalises the module if no other token of it is open. It waits one CallTimeout for each step; what then has not
+// returned is left alone, and the error is device.ErrUnavailable. A second Close does nothing.
 func (t *Token) Close() error {
 	if !t.pool.close() {
 		return nil
 	}
+	t.mod.delist(t)
+	t.ladder.refuse()
 	ctx, cancel := context.WithTimeout(context.Background(), t.cfg.CallTimeout)
 	defer cancel()
 	select {
@@ -194,65 +257,20 @@ func (t *Token) Close() error {
 }
 
 func (t *Token) closeSessions(ctx context.Context) error {
-	t.closeIdle(ctx)
-	if err := t.login.turn.take(ctx); err != nil {
-		return unavailable("a login has not returned, so its session stays open")
+	if err := t.ladder.end(ctx); err != nil {
+		return unavailable("its recovery has not ended, so its login stays")
 	}
-	// The turn is never given back: nobody can log in any more.
-	if !t.login.open {
+	t.closeIdle(ctx)
+	if t.anchor == nil {
 		return nil
 	}
-	anchor := &session{handle: t.login.anchor}
+	anchor := t.anchor
 	_, err := t.mod.fly(ctx, t.limit(1), flight{
 		run:  func() error { t.discard(anchor, nil); return nil },
 		late: func(error, bool) {},
 	})
+	if errors.Is(err, errShut) {
+		return nil // a module that is not initialised has no sessions
+	}
 	return err
-}
-
-// Status is a snapshot for operators.
-type Status struct {
-	Token        string     `json:"token"`
-	Serial       string     `json:"serial"`
-	Manufacturer string     `json:"manufacturer"`
-	Model        string     `json:"model"`
-	Profile      string     `json:"profile"`
-	State        string     `json:"state"`             // "ready", "busy", "login refused" or "unavailable"
-	Problem      string     `json:"problem,omitempty"` // why it is not ready
-	Epoch        uint64     `json:"epoch"`             // successful logins since Open
-	Logins       uint64     `json:"logins"`            // C_Login calls since Open
-	Handles      int        `json:"handles"`           // object handles that are remembered
-	ClosedKeys   int        `json:"closedKeys"`        // keys closed for encryption because of a bad IV
-	Pool         PoolStatus `json:"pool"`
-}
-
-// Status asks the token whether it is alive, logging in again when that is needed, and tells the counts.
-func (t *Token) Status(ctx context.Context) Status {
-	err := t.attempt(ctx, func(e *epoch) error {
-		return t.once(ctx, use{calls: 2, run: func(s *session) error { return t.proveAlive(s, e) }})
-	})
-	st := Status{
-		Token: t.info.Label, Serial: t.info.SerialNumber, Manufacturer: t.info.ManufacturerID, Model: t.info.Model,
-		Profile: t.prof.name, State: stateOf(err), Logins: t.logins.Load(), ClosedKeys: t.ivs.closedKeys(), Pool: t.pool.status(),
-	}
-	if err != nil {
-		st.Problem = err.Error()
-	}
-	if e := t.epoch.Load(); e != nil {
-		st.Epoch, st.Handles = e.number, e.handles.count()
-	}
-	return st
-}
-
-func stateOf(err error) string {
-	switch {
-	case err == nil:
-		return "ready"
-	case errors.Is(err, device.ErrLogin):
-		return "login refused"
-	case errors.Is(err, device.ErrBusy):
-		return "busy"
-	default:
-		return "unavailable"
-	}
 }

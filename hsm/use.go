@@ -12,6 +12,8 @@ import (
 type use struct {
 	// guard, when set, runs on the caller's goroutine once a session is there, before the token is called.
 	guard func() error
+	// epoch, when set, is whose handles run uses: in another one run is refused, and what it got is not believed.
+	epoch *epoch
 	// calls is how many slow calls of the token run makes, each with its own allowance of time. 0: one.
 	calls int
 	// run calls the module. It owns all memory that it touches, since its caller may leave.
@@ -25,6 +27,11 @@ type use struct {
 func (t *Token) once(ctx context.Context, u use) error {
 	s, err := t.session(ctx)
 	if err != nil {
+		return err
+	}
+	// A fault may have come up meanwhile: then the call would only be one more that hangs or fails.
+	if err := t.admit(ctx); err != nil {
+		t.pool.give(s)
 		return err
 	}
 	if u.guard != nil {
@@ -54,11 +61,14 @@ func (t *Token) session(ctx context.Context) (*session, error) {
 	if err != nil || s != nil {
 		return s, err
 	}
-	opened := &session{}
+	opened := &session{closed: true} // nothing to close until it is open
 	left, err := t.flyOn(ctx, opened, use{run: func(s *session) error {
-		s.closed = true // nothing to close until it is open
-		h, err := t.openSession()
-		s.handle, s.closed = h, err != nil
+		at := *t.place.Load()
+		if at.life != t.mod.life.Load() {
+			return errOver // the slot may have another number
+		}
+		h, err := t.openIn(at.slot)
+		s.handle, s.life, s.closed = h, at.life, err != nil
 		return err
 	}})
 	if left || err != nil {
@@ -70,27 +80,41 @@ func (t *Token) session(ctx context.Context) (*session, error) {
 	return opened, nil
 }
 
-func (t *Token) openSession() (pkcs11.SessionHandle, error) {
-	h, err := t.mod.p11.OpenSession(t.slot, pkcs11.CKF_SERIAL_SESSION|pkcs11.CKF_RW_SESSION)
+func (t *Token) openIn(slot uint) (pkcs11.SessionHandle, error) {
+	h, err := t.mod.p11.OpenSession(slot, pkcs11.CKF_SERIAL_SESSION|pkcs11.CKF_RW_SESSION)
 	return h, failed("C_OpenSession", err)
 }
 
 // flyOn runs u on s. left tells that the caller stopped waiting: then the flight gives session and permit back.
 func (t *Token) flyOn(ctx context.Context, s *session, u use) (left bool, err error) {
 	return t.mod.fly(ctx, t.limit(u.calls), flight{
-		run: func() error {
-			err := u.run(s)
-			if !keeps(err) {
-				t.discard(s, err)
-			}
-			return err
-		},
-		lost: func() {
-			t.pool.lose()
-			t.log.Error("a call of the token has not returned; its session is given up", "token", t.info.Label, "lost", t.pool.status().Lost)
-		},
+		run:  func() error { return t.runOn(s, u) },
+		lost: func() { t.lostCall(t.pool.lose()) },
 		late: func(_ error, wasLost bool) { t.landLate(s, u, wasLost) },
 	})
+}
+
+// runOn runs inside the module. Nothing of an earlier life of the module, or of an earlier login, is let through to the
+// library: there the same numbers may mean other sessions and other keys.
+func (t *Token) runOn(s *session, u use) error {
+	if !s.closed && s.life != t.mod.life.Load() {
+		s.closed = true
+		return errOver
+	}
+	if u.epoch != nil && !t.isCurrent(u.epoch) {
+		return errOver
+	}
+	err := u.run(s)
+	if err == nil && u.epoch != nil && !t.isCurrent(u.epoch) {
+		if u.late != nil {
+			u.late()
+		}
+		return errOver
+	}
+	if !keeps(err) {
+		t.discard(s, err)
+	}
+	return err
 }
 
 func (t *Token) limit(calls int) time.Duration {
@@ -106,12 +130,18 @@ func (t *Token) landLate(s *session, u use, wasLost bool) {
 		t.pool.give(s)
 		return
 	}
-	if t.mod.gate.enter() {
+	t.closeLate(s)
+	t.returned()
+}
+
+// closeLate is discard for a flight that has landed without its caller, and is outside the module again.
+func (t *Token) closeLate(s *session) {
+	ctx, cancel := context.WithTimeout(context.Background(), t.cfg.CallTimeout)
+	defer cancel()
+	if t.mod.gate.enter(ctx) == nil {
 		t.discard(s, nil)
 		t.mod.gate.leave()
 	}
-	t.pool.recover()
-	t.log.Warn("a call of the token that was given up has returned", "token", t.info.Label)
 }
 
 // keeps tells whether a session is fit for use after err: after success, after refused data, and after our own
@@ -121,14 +151,17 @@ func keeps(err error) bool {
 	return !errors.As(err, &e) || e.Class == ClassData
 }
 
-// discard closes a session for good. It must be inside the module's gate. One that the token says is gone is left
-// alone: its number may be another session's by now.
+// discard closes a session for good. It must be inside the module's gate. One that the token says is gone, or of an
+// earlier life of the module, is left alone: its number may be another session's by now.
 func (t *Token) discard(s *session, why error) {
 	if s.closed {
 		return
 	}
 	s.closed = true
-	if isOneOf(why, pkcs11.CKR_SESSION_HANDLE_INVALID, pkcs11.CKR_SESSION_CLOSED, pkcs11.CKR_CRYPTOKI_NOT_INITIALIZED) {
+	if why != nil {
+		t.counts.discarded.Add(1)
+	}
+	if isGone(why) || s.life != t.mod.life.Load() {
 		return
 	}
 	if err := failed("C_CloseSession", t.mod.p11.CloseSession(s.handle)); err != nil {
@@ -136,55 +169,31 @@ func (t *Token) discard(s *session, why error) {
 	}
 }
 
-// attempt is f with one retry, after what f's error shows to be broken has been repaired. What f does must be safe to
-// do twice.
-func (t *Token) attempt(ctx context.Context, f func(e *epoch) error) error {
-	e := t.epoch.Load()
-	err := f(e)
-	if err != nil {
-		if err = t.repair(ctx, e, err); err == nil {
-			err = f(t.epoch.Load())
-		}
-	}
-	var refused guardError
-	if errors.As(err, &refused) {
-		return refused.error
-	}
-	return err
-}
-
-// repair climbs the first steps of the recovery ladder: the pool loses sessions that may be as dead as the one that
-// failed, and a lost login is made good. nil means that a retry makes sense; else the request ends with the answer.
-func (t *Token) repair(ctx context.Context, seen *epoch, err error) error {
-	switch classIn(err) {
-	case ClassStale, ClassLogin:
-	case ClassSession, ClassDevice, ClassAmbiguous:
-		t.closeIdle(ctx)
-	default:
-		return err
-	}
-	if ctx.Err() != nil {
-		return err
-	}
-	return t.ensureLogin(ctx, seen)
+// isGone tells the answers after which a session's number means nothing any more.
+func isGone(err error) bool {
+	return isOneOf(err, pkcs11.CKR_SESSION_HANDLE_INVALID, pkcs11.CKR_SESSION_CLOSED, pkcs11.CKR_CRYPTOKI_NOT_INITIALIZED)
 }
 
 // closeIdle closes the sessions that wait in the pool.
 func (t *Token) closeIdle(ctx context.Context) {
-	idle := t.pool.flush()
-	if len(idle) == 0 {
+	t.closeAll(ctx, t.pool.flush())
+}
+
+func (t *Token) closeAll(ctx context.Context, sessions []*session) {
+	if len(sessions) == 0 {
 		return
 	}
 	_, err := t.mod.fly(ctx, t.limit(1), flight{
 		run: func() error {
-			for _, s := range idle {
+			for _, s := range sessions {
 				t.discard(s, nil)
 			}
 			return nil
 		},
-		late: func(error, bool) {},
+		lost: t.strand,
+		late: func(_ error, wasLost bool) { t.landAnchor(nil, wasLost) },
 	})
 	if err != nil {
-		t.log.Warn("close idle sessions", "token", t.info.Label, "error", err)
+		t.log.Warn("close sessions", "token", t.info.Label, "error", err)
 	}
 }

@@ -49,12 +49,26 @@ func TestScripts(t *testing.T) {
 
 var wordStart = regexp.MustCompile(`([a-z])([A-Z])`)
 
+// operationScripts are the files of the scripts that bear operations' names.
+func operationScripts() []string {
+	var files []string
+	for _, row := range ops.Table() {
+		files = append(files, operationScript(row.Describe().Name))
+	}
+	return files
+}
+
+func operationScript(name string) string {
+	file := strings.ToLower(wordStart.ReplaceAllString(name, "$1-$2")) + ".txtar"
+	return filepath.Join("testdata", "script", file)
+}
+
 // Each operation has a script of its own name, which sends it by that name.
 func TestEveryOperationHasAScript(t *testing.T) {
 	for _, row := range ops.Table() {
 		name := row.Describe().Name
-		file := strings.ToLower(wordStart.ReplaceAllString(name, "$1-$2")) + ".txtar"
-		script, err := os.ReadFile(filepath.Join("testdata", "script", file))
+		file := operationScript(name)
+		script, err := os.ReadFile(file)
 		if err != nil {
 			t.Error(err)
 		} else if !strings.Contains(string(script), "exec keyhold call "+name+" ") {
