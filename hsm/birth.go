@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 
 	"github.com/keyhold/keyhold/kms/device"
 	"github.com/miekg/pkcs11"
@@ -66,17 +67,23 @@ func idInUse(id device.ObjectID) error {
 // (SoftHSM under load, and any reply that is lost).
 func (t *Token) bear(ctx context.Context, kind keyKind, template []*pkcs11.Attribute, spec device.KeySpec) error {
 	x := expectation{id: spec.ID, purpose: spec.Purpose, origin: device.OriginGenerated, token: true}
+	var tried atomic.Bool
 	err := t.alone(ctx, birthCalls, func(s *session, e *epoch) error {
 		if twin, err := t.findID(s, spec.ID); err != nil || len(twin) > 0 {
 			return cmp.Or(err, idInUse(spec.ID))
 		}
+		tried.Store(true)
 		h, err := t.generate(s, kind.generator, template)
+		if refusesTemplate(err) {
+			h, err = t.generateAgain(s, kind.generator, template, spec.ID)
+		}
 		if err != nil {
 			return err
 		}
 		return t.accept(s, e, h, x)
 	})
-	if err == nil || errors.Is(err, device.ErrUntrusted) || (classIn(err) == 0 && !errors.Is(err, errOver)) {
+	// What was not tried has left no object behind: one that is found would be another birth's.
+	if err == nil || !tried.Load() || errors.Is(err, device.ErrUntrusted) || (classIn(err) == 0 && !errors.Is(err, errOver)) {
 		return err
 	}
 	t.log.Warn("a key birth failed; its id is looked for", "token", t.info.Label, "id", spec.ID.String(), "error", err)
@@ -84,6 +91,21 @@ func (t *Token) bear(ctx context.Context, kind keyKind, template []*pkcs11.Attri
 		return err
 	}
 	return t.settle(ctx, x, err)
+}
+
+// generateAgain is the second word on a template that the token has refused. SoftHSM answers CKR_TEMPLATE_INCONSISTENT now
+// and then when other sessions list objects meanwhile; a template that is really refused is refused twice.
+func (t *Token) generateAgain(s *session, generator uint, template []*pkcs11.Attribute, id device.ObjectID) (pkcs11.ObjectHandle, error) {
+	half, err := t.findID(s, id)
+	if err != nil {
+		return 0, err
+	}
+	for _, h := range half {
+		if err := t.destroy(s, h); err != nil {
+			return 0, err
+		}
+	}
+	return t.generate(s, generator, template)
 }
 
 // asSessionLoss makes repair look after the login whatever the class: the next step is only a search.
@@ -113,7 +135,8 @@ func (t *Token) settle(ctx context.Context, x expectation, birth error) error {
 	return birth
 }
 
-// accept reads a new key back and destroys it when it breaks a rule.
+// accept reads a new key back and destroys it when it breaks a rule. One without a value breaks none that custody depends
+// on, since nobody can use it: SoftHSM makes such now and then when other sessions list objects meanwhile.
 func (t *Token) accept(s *session, e *epoch, h pkcs11.ObjectHandle, x expectation) error {
 	err := t.readBack(s, e, h, x)
 	if err == nil {
@@ -125,6 +148,9 @@ func (t *Token) accept(s *session, e *epoch, h pkcs11.ObjectHandle, x expectatio
 	}
 	if derr := failed("C_DestroyObject", t.mod.p11.DestroyObject(s.handle, h)); derr != nil {
 		return fmt.Errorf("%w; destroying it again was answered with %s, so destroy the object %s by hand", err, derr.Error(), x.id)
+	}
+	if halfMade(err) {
+		return unavailable("the token made only half of the key %s, which has been destroyed; try again", x.id)
 	}
 	return fmt.Errorf("%w; it has been destroyed", err)
 }

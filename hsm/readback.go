@@ -3,6 +3,7 @@ package hsm
 import (
 	"bytes"
 	"context"
+	"errors"
 
 	"github.com/keyhold/keyhold/kms/device"
 	"github.com/miekg/pkcs11"
@@ -71,10 +72,16 @@ func (t *Token) readNumbers(s *session, h pkcs11.ObjectHandle, kind keyKind) err
 	return nil
 }
 
+// halfMade tells the error of a read-back that found an object without its value.
+func halfMade(err error) bool { return errors.Is(err, errNoValue) }
+
 func (t *Token) readOctets(s *session, h pkcs11.ObjectHandle, name string, kind uint, want []byte) error {
 	got, err := t.attribute(s, h, kind)
 	if err := missing(name, err); err != nil {
 		return err
+	}
+	if kind == pkcs11.CKA_VALUE_LEN && bytes.Equal(got, ulongs(0)) {
+		return errNoValue
 	}
 	if !bytes.Equal(got, want) {
 		return untrusted("CKA_%s of the key is %x where it must be %x", name, got, want)
