@@ -9,7 +9,7 @@ VERSION_VAR := github.com/keyhold/keyhold/cli.version
 export GOFLAGS := $(strip $(shell $(GO) env GOFLAGS 2>/dev/null) -tags=sqlite_omit_load_extension)
 
 .DEFAULT_GOAL := help
-.PHONY: help deps build demo test lint fuzz scale clean ci
+.PHONY: help deps build demo test lint fuzz scale faults clean ci
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
@@ -39,6 +39,9 @@ fuzz: deps ## every fuzz target for FUZZTIME (30s)
 
 scale: deps ## a token of 30,000 objects against one of 30 (some minutes)
 	KEYHOLD_SCALE_OBJECTS=30000 $(GO) test -count 1 -timeout 60m -v -run TestOnlyStartAndInventoryGrow ./integration
+
+faults: deps ## every PKCS#11 function failing in every way (some minutes); FAULTSFLAGS=-update writes docs/faults.md
+	KEYHOLD_FAULTS=all $(GO) test -count 1 -timeout 60m -v ./integration/faults $(FAULTSFLAGS)
 
 clean: ## remove what was built
 	rm -rf bin

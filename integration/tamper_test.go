@@ -127,22 +127,32 @@ func columnsOf(t *testing.T, db *sql.DB) []column {
 	t.Helper()
 	var all []column
 	for _, table := range []string{"keys", "generations", "uses", "policies", "tags", "aliases"} {
-		rows, err := db.QueryContext(t.Context(), "SELECT name FROM pragma_table_info(?)", table)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for rows.Next() {
-			c := column{table: table}
-			if err := rows.Scan(&c.name); err != nil {
-				t.Fatal(err)
-			}
-			all = append(all, c)
-		}
-		if err := errors.Join(rows.Err(), rows.Close()); err != nil {
-			t.Fatal(err)
+		for _, name := range namesOf(t, db, table) {
+			all = append(all, column{table, name})
 		}
 	}
 	return all
+}
+
+func namesOf(t *testing.T, db *sql.DB, table string) []string {
+	t.Helper()
+	rows, err := db.QueryContext(t.Context(), "SELECT name FROM pragma_table_info(?)", table)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = rows.Close() }()
+	var names []string
+	for rows.Next() {
+		var name string
+		if err := rows.Scan(&name); err != nil {
+			t.Fatal(err)
+		}
+		names = append(names, name)
+	}
+	if err := rows.Err(); err != nil {
+		t.Fatal(err)
+	}
+	return names
 }
 
 // flip is an SQL expression for the column's value with one thing about it changed, whatever its type.
