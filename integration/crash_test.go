@@ -52,7 +52,7 @@ func TestMain(m *testing.M) {
 	testscript.Main(m, commands())
 }
 
-func newSite(t *testing.T) site {
+func newSite(t testing.TB) site {
 	t.Helper()
 	dir, err := os.MkdirTemp(softhsm.FastDir(), "keyhold-crash-")
 	if err != nil {

@@ -87,12 +87,12 @@ func (v vault) put(content []byte) {
 	}
 }
 
-func do(t *testing.T, s *kms.Service, operation string, in kms.Input) (any, error) {
+func do(t testing.TB, s *kms.Service, operation string, in kms.Input) (any, error) {
 	t.Helper()
 	return s.Do(t.Context(), kms.Request{Operation: operation, Caller: s.Root("local", "test"), Input: in})
 }
 
-func must(t *testing.T, s *kms.Service, operation string, in kms.Input) any {
+func must(t testing.TB, s *kms.Service, operation string, in kms.Input) any {
 	t.Helper()
 	out, err := do(t, s, operation, in)
 	if err != nil {
@@ -102,7 +102,7 @@ func must(t *testing.T, s *kms.Service, operation string, in kms.Input) any {
 }
 
 // newKey makes a key with two generations, a tag and an alias.
-func newKey(t *testing.T, s *kms.Service, alias string) string {
+func newKey(t testing.TB, s *kms.Service, alias string) string {
 	t.Helper()
 	out, ok := must(t, s, "CreateKey", &api.CreateKeyInput{Tags: []api.Tag{api.NewTag("k", "v")}}).(*api.CreateKeyOutput)
 	if !ok {
