@@ -39,6 +39,7 @@ type line struct {
 	leaf   bool           // nothing but flags and operands can come
 	known  []cli.Flag     // flags that may come
 	shared []cli.Flag     // of those the global ones
+	usage  string         // of the operands
 
 	global, path, local, operands []string
 
@@ -70,7 +71,7 @@ func (l *line) take(words []string) []string {
 		return rest
 	}
 	command := l.level[at]
-	l.level, l.leaf = command.Subcommands, len(command.Subcommands) == 0
+	l.level, l.leaf, l.usage = command.Subcommands, len(command.Subcommands) == 0, command.ArgsUsage
 	l.known = append(slices.Concat(l.shared, command.Flags), cli.HelpFlag)
 	return rest
 }

@@ -45,7 +45,7 @@ func (p *program) call(c *cli.Context) error {
 	name := c.Args().First()
 	row, known := table[name]
 	if !known {
-		return api.UnknownOperation()
+		return unknownOperation(name, slices.Sorted(maps.Keys(table)))
 	}
 	in, err := p.callInput(c, row)
 	if err != nil {
@@ -65,6 +65,19 @@ func (p *program) call(c *cli.Context) error {
 		defer secret.Wipe(text)
 		return p.print(text, []byte("\n"))
 	})
+}
+
+// unknownOperation proposes the operation that was probably meant; capitals do not count.
+func unknownOperation(name string, known []string) error {
+	lower := make([]string, len(known))
+	for i, k := range known {
+		lower[i] = strings.ToLower(k)
+	}
+	at := slices.Index(lower, nearest(strings.ToLower(name), lower))
+	if at < 0 {
+		return api.UnknownOperation()
+	}
+	return advise(api.UnknownOperation(), "did you mean %s? See what there is with: keyhold call --list", known[at])
 }
 
 // callInput reads the members, and refuses what the operation does not have.

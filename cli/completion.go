@@ -43,6 +43,10 @@ func (p *program) completeCommand() *cli.Command {
 			if len(words) < 3 {
 				return nil // a shell, the program's name and the word to complete
 			}
+			suggest := suggest
+			if words[0] == "files" {
+				suggest = suggestFiles
+			}
 			for _, s := range suggest(c.App, words[2:]) {
 				if err := p.print([]byte(s.line(words[0]) + "\n")); err != nil {
 					return err
@@ -71,17 +75,12 @@ func (s suggestion) line(shell string) string {
 // suggest lists what the last of the words may become: commands, flags, or the values of a flag. Nothing means that the
 // shell's own completion of files will do.
 func suggest(app *cli.App, words []string) []suggestion {
-	l := newLine(app)
-	last := len(words) - 1
-	for before := words[:last]; len(before) > 0; {
-		if f := findFlag(l.known, strings.TrimLeft(before[0], "-")); strings.HasPrefix(before[0], "-") && len(before) == 1 &&
-			f != nil && takesValue(f) {
-			return valuesOf(f, words[last])
-		}
-		before = l.take(before)
+	l, flag, word := readTo(app, words)
+	if flag != nil {
+		return valuesOf(flag, word)
 	}
 	var found []suggestion
-	if strings.HasPrefix(words[last], "-") {
+	if strings.HasPrefix(word, "-") {
 		for _, f := range l.known {
 			if d, ok := f.(cli.DocGenerationFlag); ok {
 				found = append(found, suggestion{"--" + f.Names()[0], strings.ReplaceAll(d.GetUsage(), "`", "")})
@@ -97,7 +96,38 @@ func suggest(app *cli.App, words []string) []suggestion {
 			found = append(found, suggestion{"bash", "script"}, suggestion{"fish", "script"}, suggestion{"zsh", "script"})
 		}
 	}
-	return beginning(words[last], found)
+	return beginning(word, found)
+}
+
+// readTo reads the words before the last one, and returns the flag that wants the last one as its value, if one does.
+func readTo(app *cli.App, words []string) (l *line, flag cli.Flag, word string) {
+	l = newLine(app)
+	last := len(words) - 1
+	for before := words[:last]; len(before) > 0; {
+		if f := findFlag(l.known, strings.TrimLeft(before[0], "-")); strings.HasPrefix(before[0], "-") && len(before) == 1 &&
+			f != nil && takesValue(f) {
+			return l, f, words[last]
+		}
+		before = l.take(before)
+	}
+	return l, nil, words[last]
+}
+
+// suggestFiles suggests "files", for shells that have to be asked, where the last of the words may become the name of one:
+// the value of a flag, or an operand, that is a file.
+func suggestFiles(app *cli.App, words []string) []suggestion {
+	l, flag, word := readTo(app, words)
+	fits := false
+	if flag != nil {
+		f, ok := flag.(*cli.StringFlag)
+		fits = ok && f.TakesFile
+	} else if operands := strings.Fields(l.usage); !strings.HasPrefix(word, "-") && len(l.operands) < len(operands) {
+		fits = slices.Contains(strings.FieldsFunc(operands[len(l.operands)], func(r rune) bool { return strings.ContainsRune("[|]", r) }), "FILE")
+	}
+	if !fits {
+		return nil
+	}
+	return []suggestion{{word: "files"}}
 }
 
 // valuesOf are the values of a flag that has few.

@@ -95,6 +95,9 @@ func (p *program) devOn(c *cli.Context, s *session) (err error) {
 	case err == nil && meta.Ready && !meta.Dev:
 		return advise(fmt.Errorf("%s is a lasting data directory, and dev makes throw-away ones", s.dir), "name another directory with --data")
 	case err == nil && meta.Ready:
+		if err := s.restoreConfig(c, meta); err != nil {
+			return err
+		}
 		return s.open(c.Context)
 	case err != nil && !errors.Is(err, kms.ErrNotFound):
 		return err
@@ -105,6 +108,26 @@ func (p *program) devOn(c *cli.Context, s *session) (err error) {
 	if err := makeDevToken(c.Context, s.dir); err != nil {
 		return err
 	}
+	if err := s.keepDevConfig(c); err != nil {
+		return err
+	}
+	if err := s.openToken(c.Context); err != nil {
+		return err
+	}
+	return s.begin(c.Context)
+}
+
+// restoreConfig writes the configuration of a throw-away directory again if it was lost.
+func (s *session) restoreConfig(c *cli.Context, meta kms.MetaRow) error {
+	if string(meta.Account) != s.config.Account || meta.Region != s.config.Region {
+		return advise(fmt.Errorf("%s is there already, for account %s in region %s", s.dir, printable(string(meta.Account)), printable(meta.Region)),
+			"name them with --account and --region, or another directory with --data")
+	}
+	return s.keepDevConfig(c)
+}
+
+// keepDevConfig writes the configuration unless there is one, and reads it, which resolves its paths.
+func (s *session) keepDevConfig(c *cli.Context) (err error) {
 	path := configPath(c)
 	if err := configs.Write(path, s.config); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
@@ -113,10 +136,7 @@ func (p *program) devOn(c *cli.Context, s *session) (err error) {
 		return err
 	}
 	s.pin = pinSource(s.config.Token.PIN)
-	if err := s.openToken(c.Context); err != nil {
-		return err
-	}
-	return s.begin(c.Context)
+	return nil
 }
 
 // refuseKeys keeps a token that may be in use from being made anew. Table meta cannot be believed when it says that the

@@ -119,6 +119,10 @@ func storeFix(err error) string {
 		return "Stop the process that holds it, or wait for it."
 	case errors.Is(err, sqlite.ErrDamaged):
 		return "Restore the data directory from a backup."
+	case errors.Is(err, sqlite.ErrNotOurs):
+		return "Restore keyhold.db from a backup and keep what is there now for study, or name the right directory with --data."
+	case errors.Is(err, sqlite.ErrFull):
+		return "Make room on the disk of the data directory."
 	case errors.Is(err, sqlite.ErrNewer):
 		return "Use the newer keyhold."
 	default:

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/base64"
 	"errors"
+	"fmt"
 	"slices"
 
 	"github.com/keyhold/keyhold/internal/secret"
@@ -52,7 +53,7 @@ func (p *program) encrypt(c *cli.Context) error {
 	}
 	defer secret.Wipe(plaintext)
 	if len(plaintext) == 0 {
-		return errors.New("there is nothing to encrypt: the input is empty")
+		return errEmpty("encrypt")
 	}
 	in.Plaintext = plaintext
 	return p.with(c, func(ctx context.Context, s *session) error {
@@ -62,6 +63,10 @@ func (p *program) encrypt(c *cli.Context) error {
 		}
 		return p.octets(c, to, out, out.CiphertextBlob)
 	})
+}
+
+func errEmpty(verb string) error {
+	return advise(fmt.Errorf("there is nothing to %s: the input is empty", verb), "name a FILE that holds something, or pipe it into the command")
 }
 
 // octets writes an answer's octets, or the whole answer as JSON.
@@ -116,7 +121,7 @@ func (p *program) readCiphertext(ctx context.Context, name string) ([]byte, erro
 		return nil, err
 	}
 	if len(octets) == 0 {
-		return nil, errors.New("there is nothing to decrypt: the input is empty")
+		return nil, errEmpty("decrypt")
 	}
 	compact := slices.DeleteFunc(bytes.Clone(octets), func(b byte) bool { return b == '\n' || b == '\r' || b == ' ' })
 	if decoded, err := base64.StdEncoding.Strict().AppendDecode(nil, compact); err == nil {

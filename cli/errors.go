@@ -75,9 +75,10 @@ func (p *program) sayf(format string, args ...any) {
 	}
 }
 
-// sentence ends with a full stop unless it is a list of lines or ends with a mark of its own.
+// sentence ends with a full stop unless it is a list of lines, or ends with a mark of its own or with an address, which
+// people copy.
 func sentence(s string) string {
-	if s == "" || strings.Contains(s, "\n") || strings.ContainsAny(s[len(s)-1:], ".?!:") {
+	if s == "" || strings.Contains(s, "\n") || strings.ContainsAny(s[len(s)-1:], ".?!:") || strings.Contains(lastWord(s), "://") {
 		return s
 	}
 	return s + "."
@@ -102,14 +103,20 @@ func adviceFor(err error) string {
 // are not in the list.
 func adviceOn(e *api.Error) string {
 	arn := arnIn(e)
-	if *e == *api.PendingDeletion(arn) {
+	switch *e {
+	case *api.PendingDeletion(arn):
 		return "keep the key with: keyhold key cancel-delete " + arn
-	}
-	if *e == *api.CiphertextRefersTo() {
+	case *api.NotPendingDeletion(arn):
+		return "its deletion was cancelled or never scheduled; see its state with: keyhold key describe " + arn
+	case *api.CiphertextRefersTo():
 		return "a key of another data directory made it, or the key policy keeps it from you. The keys here: keyhold key list"
-	}
-	if *e == *api.AliasesNotSupported() {
+	case *api.AliasesNotSupported():
 		return "this command wants a key id or key ARN; keyhold key describe alias/NAME shows both"
+	case *api.PolicyLockout():
+		return "let the policy allow kms:PutKeyPolicy to the account's root, or say that you mean it with " +
+			"BypassPolicyLockoutSafetyCheck in: keyhold call"
+	case *api.OnDemandLimit(lastWord(e.Message)):
+		return "raise keys.on_demand_rotations in the configuration, or move the alias to a new key with: keyhold alias update NAME NEW-KEY"
 	}
 	return strings.ReplaceAll(nextSteps[e.Name], "KEY", arn)
 }
@@ -123,13 +130,17 @@ var nextSteps = map[string]string{
 	api.IncorrectKeyException:      "another key made this ciphertext; leave out --key to have it found",
 	api.InvalidCiphertextException: "the ciphertext does not open. Check that the file is complete and unchanged, " +
 		"and give the same --context as when it was made",
+	api.InvalidMarkerException:    "leave out --marker to begin at the first page; a marker is good for the list that told it",
 	api.KeyUnavailableException:   "see what the token and its keys lack with: keyhold doctor",
 	api.KMSInternalException:      "the cause is said above; keyhold doctor looks at everything",
 	api.NotAuthorizedException:    "names that begin with alias/aws/ are reserved; choose another",
 	api.NotFoundException:         "see what there is with: keyhold key list, keyhold alias list",
 	api.SerializationException:    "the input must be one JSON object with the members of the operation",
+	api.TagException:              "each tag name may come once, none may begin with aws:, and a key has 50 tags at most; see keyhold key tags",
 	api.UnknownOperationException: "see what there is with: keyhold call --list",
 }
+
+func lastWord(s string) string { return s[strings.LastIndexByte(s, ' ')+1:] }
 
 // arnIn is the key ARN with which messages about a key's state begin, or KEY.
 func arnIn(e *api.Error) string {

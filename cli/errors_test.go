@@ -31,7 +31,16 @@ func TestErrorsSayWhatToDoNext(t *testing.T) {
 		"a key that waits for deletion": {api.PendingDeletion(keyARN), exitError,
 			"keyhold: KMSInvalidStateException: " + keyARN + " is pending deletion.\nkeyhold: keep the key with: keyhold key cancel-delete " + keyARN + "\n"},
 		"a key that does not": {api.NotPendingDeletion(keyARN), exitError,
-			"keyhold: KMSInvalidStateException: " + keyARN + " is not pending deletion.\n"},
+			"keyhold: KMSInvalidStateException: " + keyARN + " is not pending deletion.\n" +
+				"keyhold: its deletion was cancelled or never scheduled; see its state with: keyhold key describe " + keyARN + "\n"},
+		"a policy that locks out": {api.PolicyLockout(), exitError,
+			"keyhold: " + api.PolicyLockout().Error() + "\nkeyhold: let the policy allow kms:PutKeyPolicy to the account's root, or say that " +
+				"you mean it with BypassPolicyLockoutSafetyCheck in: keyhold call\n"},
+		"no more rotations": {api.OnDemandLimit(keyARN), exitError,
+			"keyhold: " + api.OnDemandLimit(keyARN).Error() + ".\nkeyhold: raise keys.on_demand_rotations in the configuration, or move the alias " +
+				"to a new key with: keyhold alias update NAME NEW-KEY\n"},
+		"another limit":            {api.LimitExceeded("Too much."), exitError, "keyhold: LimitExceededException: Too much.\n"},
+		"an address can be copied": {errors.New("see https://example.com/a"), exitError, "keyhold: see https://example.com/a\n"},
 		"an alias where there may be none": {api.AliasesNotSupported(), exitError,
 			"keyhold: InvalidArnException: Key Aliases are not supported for this operation.\n" +
 				"keyhold: this command wants a key id or key ARN; keyhold key describe alias/NAME shows both\n"},

@@ -2,20 +2,21 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
 
-	"github.com/keyhold/keyhold/configs"
 	"github.com/keyhold/keyhold/hsm"
 	"github.com/keyhold/keyhold/kms"
+	"github.com/keyhold/keyhold/kms/device"
 	"github.com/urfave/cli/v2"
 )
 
 func (p *program) hsmCommand() *cli.Command {
 	return &cli.Command{
 		Name: "hsm", Usage: "look at the token and what it holds",
-		Subcommands: []*cli.Command{p.hsmProbe(), p.hsmStatus(), p.hsmInventory(), p.hsmReconcile(), p.hsmVerify()},
+		Subcommands: []*cli.Command{p.hsmProbe(), p.hsmStatus(), p.hsmLogin(), p.hsmInventory(), p.hsmReconcile(), p.hsmVerify()},
 	}
 }
 
@@ -31,31 +32,62 @@ func (p *program) hsmProbe() *cli.Command {
 			if err != nil {
 				return err
 			}
-			report, err := hsm.Probe(c.Context, cfg)
-			if err != nil {
-				return err
-			}
-			if err := p.showReport(c, report); err != nil {
-				return err
-			}
-			if report.Problem != "" {
-				return fmt.Errorf("the token cannot be used: %s", report.Problem)
-			}
-			return nil
+			return p.probe(c, cfg)
 		}),
 	}
+}
+
+func (p *program) probe(c *cli.Context, cfg hsm.Config) error {
+	report, err := hsm.Probe(c.Context, cfg)
+	if err != nil {
+		return adviseOnToken(err, cfg.Module)
+	}
+	if cfg.PIN == nil {
+		report.Problem = "" // it can only be that there is no PIN
+	}
+	if err := p.showReport(c, report); err != nil {
+		return err
+	}
+	switch {
+	case report.Problem != "":
+		return fmt.Errorf("the token cannot be used: %s", report.Problem)
+	case cfg.PIN == nil:
+		p.sayf("no PIN was given, so nothing was proved that needs a login: what is \"not testable\" above may hold or not. To prove it, add --pin-file FILE")
+	}
+	return nil
 }
 
 func (p *program) probeConfig(c *cli.Context) (hsm.Config, error) {
 	read := loadConfig
 	if anySet(c, tokenFlags()) {
-		read = func(c *cli.Context) (configs.Config, error) { return tokenFromFlags(c) }
+		read = tokenFromFlags
 	}
 	config, err := read(c)
 	if err != nil {
 		return hsm.Config{}, err
 	}
-	return tokenConfig(config, pinSource(config.Token.PIN), p.logger(c))
+	source := pinSource(config.Token.PIN)
+	cfg, err := tokenConfig(config, source, p.logger(c))
+	if err != nil {
+		return hsm.Config{}, err
+	}
+	if cfg.Label == "" && cfg.Serial == "" && cfg.Slot == nil {
+		return hsm.Config{}, noSelection(c, cfg)
+	}
+	return cfg, checkPIN(config.Token.PIN, source)
+}
+
+// noLabel is longer than any label can be (CK_TOKEN_INFO, 32 octets), so that the search for it lists all the tokens.
+const noLabel = "(the one that no flag has named yet)"
+
+// noSelection asks for the flag that selects a token, and tells which tokens the module has.
+func noSelection(c *cli.Context, cfg hsm.Config) error {
+	cfg.Label, cfg.PIN = noLabel, nil
+	_, err := hsm.Probe(c.Context, cfg)
+	if err == nil {
+		return usagef(c, "name the token with --token-label, --token-serial or --token-slot")
+	}
+	return usagef(c, "name the token with --token-label, --token-serial or --token-slot: %w", err)
 }
 
 func (p *program) showReport(c *cli.Context, report hsm.Report) error {
@@ -66,7 +98,19 @@ func (p *program) showReport(c *cli.Context, report hsm.Report) error {
 	if err := report.Text(&text); err != nil {
 		return err
 	}
-	return p.print([]byte(legible(text.String())))
+	return p.print([]byte(withoutBlanks(legible(text.String()))))
+}
+
+// withoutBlanks drops lines of blanks, which are rows that say nothing, and blanks at the ends of lines.
+func withoutBlanks(text string) string {
+	var b strings.Builder
+	for line := range strings.Lines(text) {
+		said := strings.TrimRight(line, " \n")
+		if said != "" || line == "\n" {
+			b.WriteString(said + "\n")
+		}
+	}
+	return b.String()
 }
 
 func (p *program) hsmStatus() *cli.Command {
@@ -87,6 +131,46 @@ func (p *program) hsmStatus() *cli.Command {
 			})
 		}),
 	}
+}
+
+// login is what hsm login tells.
+type login struct {
+	Token  string `json:"token"`
+	Serial string `json:"serial"`
+	Taken  bool   `json:"taken"`
+}
+
+func (p *program) hsmLogin() *cli.Command {
+	return &cli.Command{
+		Name: "login", Usage: "try the configured PIN once", ArgsUsage: noOperands,
+		Description: describe("Logs in to the token of the configuration once, lets it prove itself, and says whether it took the PIN. It is for\n"+
+			"who has just put the right PIN in place. A wrong one counts as one attempt, and tokens lock themselves after a few.",
+			"keyhold hsm login"),
+		Action: p.command(0, 0, p.tryPIN),
+	}
+}
+
+func (p *program) tryPIN(c *cli.Context) error {
+	config, err := loadConfig(c)
+	if err != nil {
+		return err
+	}
+	token, err := openToken(c.Context, config, pinSource(config.Token.PIN), p.logger(c))
+	if errors.Is(err, device.ErrUntrusted) {
+		return fmt.Errorf("the token took the PIN, and cannot be used: %w", err)
+	}
+	if err != nil {
+		return err
+	}
+	st := token.Status(c.Context)
+	if err := token.Close(); err != nil {
+		return err
+	}
+	return p.showOwn(c, login{st.Token, st.Serial, true}, func(t *table) {
+		t.fact("Token", st.Token)
+		t.fact("Serial", st.Serial)
+		t.fact("PIN", "taken")
+	})
 }
 
 func (t *table) status(st hsm.Status) {

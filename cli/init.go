@@ -112,7 +112,7 @@ func (p *program) initialiseOn(c *cli.Context, s *session) (err error) {
 	s.store, err = p.openStore(c, s.config, s.log)
 	switch {
 	case err == nil:
-		err = refuseInitialised(c.Context, s)
+		err = refuseInitialised(c, s)
 	case errors.Is(err, sqlite.ErrNoDirectory):
 		err = nil
 	}
@@ -139,21 +139,29 @@ func (p *program) initialiseOn(c *cli.Context, s *session) (err error) {
 func (s *session) begin(ctx context.Context) error {
 	err := kms.Initialise(ctx, kms.Config{Store: s.store, Device: s.token, Logger: s.log, Now: s.now},
 		kms.Identity{Account: kms.AccountID(s.config.Account), Region: s.config.Region, Dev: s.config.Dev})
-	if err != nil {
+	var tampered *kms.TamperError
+	switch {
+	case errors.As(err, &tampered):
+		return err // it says what to restore; the same command would be refused again
+	case err != nil:
 		return advise(err, "the same command takes up the initialisation where it stopped")
 	}
 	return s.open(ctx)
 }
 
-func refuseInitialised(ctx context.Context, s *session) error {
-	meta, err := s.store.Meta(ctx)
+func refuseInitialised(c *cli.Context, s *session) error {
+	meta, err := s.store.Meta(c.Context)
 	switch {
 	case errors.Is(err, kms.ErrNotFound) || err == nil && !meta.Ready:
 		return nil
 	case err != nil:
 		return err
 	}
-	return advise(fmt.Errorf("%s: %w, for account %s in region %s on token %q", s.dir, kms.ErrInitialised, printable(string(meta.Account)), printable(meta.Region), meta.Token),
+	refusal := fmt.Errorf("%s: %w, for account %s in region %s on token %q", s.dir, kms.ErrInitialised, printable(string(meta.Account)), printable(meta.Region), meta.Token)
+	if _, err := os.Stat(configPath(c)); errors.Is(err, fs.ErrNotExist) {
+		return advise(fmt.Errorf("%w; only its configuration %s is missing", refusal, configPath(c)), rewriteConfig)
+	}
+	return advise(refusal,
 		"use it as it is, or name another directory with --data")
 }
 

@@ -110,6 +110,9 @@ func (p *program) readInput(ctx context.Context, name string, limit int) ([]byte
 		return readLimited(ctx, p.in, "the standard input", limit)
 	}
 	f, err := os.Open(name)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, advise(fmt.Errorf("read the input: %w", err), "correct the path; - in its place reads the standard input")
+	}
 	if err != nil {
 		return nil, fmt.Errorf("read the input: %w", err)
 	}

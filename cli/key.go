@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/keyhold/keyhold/kms"
@@ -50,7 +51,14 @@ func (p *program) createKey(c *cli.Context) error {
 		}
 		in.Policy = new(string(document))
 	}
+	alias, err := newAlias(c.String("alias"))
+	if err != nil {
+		return err
+	}
 	return p.with(c, func(ctx context.Context, s *session) error {
+		if err := refuseTaken(ctx, s, alias); err != nil {
+			return err
+		}
 		out, err := ask[api.CreateKeyOutput](ctx, s, "CreateKey", in)
 		if err != nil {
 			return err
@@ -58,16 +66,51 @@ func (p *program) createKey(c *cli.Context) error {
 		if err := p.show(c, out, func(t *table) { t.metadata(out.KeyMetadata) }); err != nil {
 			return err
 		}
-		return nameKey(ctx, s, c.String("alias"), out.KeyMetadata.KeyID)
+		return nameKey(ctx, s, alias, out.KeyMetadata.KeyID)
 	})
 }
 
-// nameKey gives a new key its alias. The key stays when that fails, so the error says so.
+// newAlias is the full name of an alias to be, "" where none was given. One that CreateAlias would refuse is refused
+// before there is a key.
+func newAlias(name string) (string, error) {
+	if name == "" {
+		return "", nil
+	}
+	name = aliasName(name)
+	in := &api.CreateAliasInput{AliasName: &name, TargetKeyID: new("the new key")}
+	err := in.Validate()
+	if err == nil {
+		err = api.CheckAliasName(name)
+	}
+	if err != nil {
+		return "", fmt.Errorf("no key was made: %w", err)
+	}
+	return name, nil
+}
+
+// refuseTaken refuses an alias that is there already.
+func refuseTaken(ctx context.Context, s *session, alias string) error {
+	if alias == "" {
+		return nil
+	}
+	_, err := ask[api.DescribeKeyOutput](ctx, s, "DescribeKey", &api.DescribeKeyInput{KeyID: &alias})
+	var wire *api.Error
+	switch {
+	case err == nil:
+		err = api.AlreadyExistsAlias(s.service.Realm().AliasARN(s.service.Meta().Account, alias))
+	case errors.As(err, &wire) && wire.Name == api.NotFoundException:
+		return nil
+	}
+	return fmt.Errorf("no key was made: %w", err)
+}
+
+// nameKey gives a new key its alias. The key stays when that fails, as it can when the disk fills
+// meanwhile, so the error says so.
 func nameKey(ctx context.Context, s *session, alias, key string) error {
 	if alias == "" {
 		return nil
 	}
-	in := &api.CreateAliasInput{AliasName: new(aliasName(alias)), TargetKeyID: &key}
+	in := &api.CreateAliasInput{AliasName: &alias, TargetKeyID: &key}
 	if _, err := ask[api.CreateAliasOutput](ctx, s, "CreateAlias", in); err != nil {
 		return advise(fmt.Errorf("the key is made, but not its alias: %w", err), "choose a name and run: keyhold alias create NAME %s", key)
 	}

@@ -26,6 +26,13 @@ var (
 // configName is the configuration in a data directory.
 const configName = "keyhold.yaml"
 
+// databaseName is the database in a data directory.
+const databaseName = "keyhold.db"
+
+// rewriteConfig is how a lost configuration is replaced. init cannot: it makes directories and adopts none.
+const rewriteConfig = "write it again, from a backup, or with version: 1, account, region, and the module and token that keyhold hsm probe " +
+	"recommends when its flags name the token; of a throw-away directory keyhold dev writes it"
+
 // session is an open data directory: everything between the configuration and the service.
 type session struct {
 	dir     string
@@ -61,7 +68,11 @@ func loadConfig(c *cli.Context) (configs.Config, error) {
 	path := configPath(c)
 	config, err := configs.Load(path)
 	if errors.Is(err, os.ErrNotExist) {
-		return config, advise(fmt.Errorf("there is no configuration %s", path),
+		missing := fmt.Errorf("there is no configuration %s", path)
+		if _, err := os.Stat(filepath.Join(dataDir(c), databaseName)); err == nil && c.String("config") == "" {
+			return config, advise(fmt.Errorf("%w, and the data directory %s has been initialised", missing, dataDir(c)), rewriteConfig)
+		}
+		return config, advise(missing,
 			"make a throw-away data directory with keyhold dev, a lasting one with keyhold init, or name one with --data")
 	}
 	return config, err
@@ -117,7 +128,7 @@ func (s *session) steps() []step {
 		{"token", s.openToken, func() string { return fmt.Sprintf("%q passed its self-test", s.token.Name()) },
 			"Look at the module and its token: keyhold hsm probe"},
 		{"audit log", s.openAudit, func() string { return auditDir(s.dir, s.config) },
-			"Look at the directory: is its disk full, read-only, or was a file changed?"},
+			"Do what the finding says. If it says nothing: is the disk of the directory full or read-only?"},
 		{"service", s.openService, func() string {
 			meta := s.service.Meta()
 			return fmt.Sprintf("account %s in region %s", meta.Account, meta.Region)
@@ -147,6 +158,7 @@ func (s *session) openService(ctx context.Context) (err error) {
 		ReadOnly: s.readOnly,
 	})
 	if err == nil {
+		s.token.Expect(s.service.Meta().RowKey)
 		s.caller = s.service.Root("local", "keyhold-cli/"+version)
 	}
 	return err

@@ -11,6 +11,7 @@ import (
 	"syscall"
 	"unicode"
 	"unicode/utf8"
+	"unsafe"
 
 	"github.com/keyhold/keyhold/internal/secret"
 	"github.com/urfave/cli/v2"
@@ -66,18 +67,15 @@ func errTerminal() error {
 	return advise(errors.New("the result is binary and would garble the terminal"), "write it to a file with --out FILE, or as text with --base64")
 }
 
-// isTerminal tells a character device that is not /dev/null.
+// isTerminal tells a file that has the size of a window, which devices such as /dev/null and /dev/full have not.
 func isTerminal(w io.Writer) bool {
 	f, ok := w.(*os.File)
 	if !ok {
 		return false
 	}
-	info, err := f.Stat()
-	if err != nil || info.Mode()&os.ModeCharDevice == 0 {
-		return false
-	}
-	null, err := os.Stat(os.DevNull)
-	return err != nil || !os.SameFile(info, null)
+	var size [4]uint16 // struct winsize of tty_ioctl(4)
+	_, _, errno := syscall.Syscall(syscall.SYS_IOCTL, f.Fd(), syscall.TIOCGWINSZ, uintptr(unsafe.Pointer(&size)))
+	return errno == 0
 }
 
 // vacant refuses a file that is there already.
@@ -88,8 +86,10 @@ func (s sink) vacant() error {
 	info, err := os.Lstat(s.file)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		if dir, err := os.Stat(filepath.Dir(s.file)); err != nil || !dir.IsDir() {
-			return fmt.Errorf("there is no directory %s to write %s in", filepath.Dir(s.file), filepath.Base(s.file))
+		parent := filepath.Dir(s.file)
+		if dir, err := os.Stat(parent); err != nil || !dir.IsDir() {
+			return advise(fmt.Errorf("there is no directory %s to write %s in", parent, filepath.Base(s.file)),
+				"name a directory that is there, or make it first: mkdir -p %s", shellWord(parent))
 		}
 		return nil
 	case err != nil:

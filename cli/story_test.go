@@ -145,7 +145,7 @@ func TestNames(t *testing.T) {
 	p.try(exitError, "keyhold alias delete a --yes", "alias", "delete", "a")
 	p.try(exitOK, "alias/a: deleted", "alias", "delete", "a", "--yes")
 	p.try(exitError, "NotFoundException", "alias", "delete", "a", "--yes")
-	p.try(exitError, "the key is made, but not its alias", "key", "create", "--alias", "alias/aws/x")
+	p.try(exitError, "no key was made: NotAuthorizedException", "key", "create", "--alias", "alias/aws/x")
 }
 
 func TestFilesAndStreams(t *testing.T) {

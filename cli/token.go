@@ -2,9 +2,14 @@ package cli
 
 import (
 	"context"
+	"debug/elf"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
+	"os"
+	"runtime"
+	"slices"
 
 	"github.com/keyhold/keyhold/configs"
 	"github.com/keyhold/keyhold/hsm"
@@ -19,16 +24,82 @@ func openToken(ctx context.Context, config configs.Config, pin hsm.PINSource, lo
 	if err != nil {
 		return nil, err
 	}
-	token, err := hsm.Open(ctx, cfg)
-	switch {
-	case errors.Is(err, device.ErrLogin):
-		return nil, advise(err, "put the right PIN where the configuration says it is. It was tried once: tokens lock themselves after a few wrong ones")
-	case errors.Is(err, device.ErrUntrusted):
-		return nil, advise(err, "to see all that the token proves and fails to prove: keyhold hsm probe")
-	case err != nil:
+	if err := checkPIN(config.Token.PIN, pin); err != nil {
 		return nil, err
 	}
+	token, err := hsm.Open(ctx, cfg)
+	if err != nil {
+		return nil, adviseOnToken(err, cfg.Module)
+	}
 	return token, nil
+}
+
+// adviseOnToken adds the next step to an error of opening a token, where its text does not say it.
+func adviseOnToken(err error, module string) error {
+	var answer *hsm.Error
+	answered := errors.As(err, &answer)
+	switch {
+	case errors.Is(err, device.ErrUntrusted):
+		return advise(err, "to see all that the token proves and fails to prove: keyhold hsm probe")
+	case answered && answer.Class == hsm.ClassPIN && hsm.CodeName(answer.Code) == "CKR_PIN_LOCKED":
+		return advise(err, "the security officer unlocks the PIN with the vendor's tool")
+	case answered && answer.Class == hsm.ClassPIN:
+		return advise(err, "put the right PIN where the configuration says it is, and try it with: keyhold hsm login. "+
+			"It was tried once: tokens lock themselves after a few wrong ones")
+	case answered && answer.Function == "C_Initialize":
+		return advise(err, "the library does not start: is its own configuration right, as SOFTHSM2_CONF in module.env? "+
+			"If a directory of keyhold dev was moved, correct directories.tokendir in its softhsm/softhsm2.conf")
+	case !answered && !offersPKCS11(module):
+		return advise(err, "is %s the PKCS #11 library of the token's vendor, for this kind of computer? Name it with module.path or --module", module)
+	}
+	return err
+}
+
+// offersPKCS11 tells whether a library has the entry point of PKCS #11. What cannot be judged, as on systems without ELF,
+// does.
+func offersPKCS11(library string) bool {
+	if _, err := os.Stat(library); err != nil || runtime.GOOS != "linux" {
+		return true
+	}
+	f, err := elf.Open(library)
+	if err != nil {
+		return false
+	}
+	defer func() { _ = f.Close() }()
+	symbols, err := f.DynamicSymbols()
+	return err == nil && slices.ContainsFunc(symbols, func(s elf.Symbol) bool { return s.Name == "C_GetFunctionList" })
+}
+
+// checkPIN asks for the PIN before the token is looked for, so that its absence is not taken for the token's.
+func checkPIN(from configs.PIN, source hsm.PINSource) error {
+	if source == nil {
+		return nil
+	}
+	pin, err := source()
+	if err != nil {
+		return adviseOnPIN(fmt.Errorf("get the PIN: %w", err), from.File)
+	}
+	pin.Wipe()
+	return nil
+}
+
+// adviseOnPIN says how to mend a PIN file. Descriptors and credentials say it themselves.
+func adviseOnPIN(err error, file string) error {
+	if file == "" {
+		return err
+	}
+	info, looked := os.Stat(file)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return advise(err, "put the PIN, and nothing else, into %s with mode 0600, or correct token.pin in the configuration", shellWord(file))
+	case errors.Is(err, fs.ErrPermission):
+		return advise(err, "run as the owner of the file, or give it to the user who runs keyhold: chown USER %s", shellWord(file))
+	case looked == nil && info.Mode().IsRegular() && info.Mode().Perm()&0o077 != 0:
+		return advise(err, "chmod 0600 %s", shellWord(file))
+	case looked == nil:
+		return advise(err, "put the PIN, and nothing else, into %s", shellWord(file))
+	}
+	return err
 }
 
 // tokenConfig says to package hsm what the configuration says. pin is asked for the PIN; see pinSource.
@@ -41,7 +112,8 @@ func tokenConfig(config configs.Config, pin hsm.PINSource, log *slog.Logger) (hs
 		Module: path, InitArgs: config.Module.InitArgs, Env: config.Module.Env, Profile: config.Module.Profile,
 		Label: config.Token.Label, Serial: config.Token.Serial, PIN: pin,
 		IV: config.Token.IV, Sessions: config.Token.Sessions, MaxObjects: config.Token.MaxObjects, CallTimeout: config.Token.CallTimeout, Exclusive: config.Token.Exclusive,
-		Logger: log,
+		Logger:     log,
+		Background: false, // a command ends before there is anything to keep alive
 	}
 	if config.Token.Slot != nil {
 		cfg.Slot = new(uint(*config.Token.Slot))

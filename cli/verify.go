@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/keyhold/keyhold/hsm"
@@ -66,7 +67,7 @@ func (p *program) verify(ctx context.Context, c *cli.Context, s *session) error 
 	if err := p.showOwn(c, said, func(t *table) { t.testimonies(said) }); err != nil {
 		return err
 	}
-	if !answer.OK() {
+	if slices.ContainsFunc(said, func(v testimony) bool { return !v.OK }) {
 		return advise(errors.New("the witness finds fault with keys"), "do not use them before it is known why; keyhold doctor tells more")
 	}
 	return nil
@@ -92,7 +93,7 @@ func (s *session) askWitness(ctx context.Context, canaries []kms.Canary) (protoc
 	})
 }
 
-// witnessRequest asks about the row key, which has no canary, and then about every generation.
+// witnessRequest asks about the row key, which has no canary, and then about every generation whose row is genuine.
 func witnessRequest(cfg hsm.Config, st hsm.Status, meta kms.MetaRow, canaries []kms.Canary) protocol.Request {
 	req := protocol.Request{Module: cfg.Module, Env: cfg.Env, Serial: st.Serial}
 	if req.Serial == "" {
@@ -100,6 +101,9 @@ func witnessRequest(cfg hsm.Config, st hsm.Status, meta kms.MetaRow, canaries []
 	}
 	req.Keys = []protocol.Key{{ID: meta.RowKey.String(), Purpose: device.PurposeMAC}}
 	for _, canary := range canaries {
+		if canary.Err != nil {
+			continue
+		}
 		sum := sha256.Sum256(canary.Plaintext)
 		req.Keys = append(req.Keys, protocol.Key{
 			ID: canary.Key.ID.String(), Purpose: device.PurposeWrap, AAD: canary.AAD, IV: canary.Key.Canary.IV,
@@ -109,18 +113,35 @@ func witnessRequest(cfg hsm.Config, st hsm.Status, meta kms.MetaRow, canaries []
 	return req
 }
 
+// testimonies are the witness's verdicts in the order of the canaries, the row key's first. A row that was changed is
+// its own verdict.
 func testimonies(answer protocol.Answer, canaries []kms.Canary) ([]testimony, error) {
-	if len(answer.Keys) != len(canaries)+1 {
-		return nil, fmt.Errorf("the witness was asked about %d keys and answered about %d", len(canaries)+1, len(answer.Keys))
-	}
-	said := make([]testimony, len(answer.Keys))
-	for i, v := range answer.Keys {
-		said[i] = testimony{OK: v.OK, Object: v.ID, Opened: v.Opened, Problems: v.Problems}
-		if i > 0 {
-			said[i].KeyID, said[i].Generation = canaries[i-1].KeyID, canaries[i-1].Generation
+	asked := 1
+	for _, canary := range canaries {
+		if canary.Err == nil {
+			asked++
 		}
 	}
+	if len(answer.Keys) != asked {
+		return nil, fmt.Errorf("the witness was asked about %d keys and answered about %d", asked, len(answer.Keys))
+	}
+	said := []testimony{testimonyOf(answer.Keys[0])}
+	verdicts := answer.Keys[1:]
+	for _, canary := range canaries {
+		v := testimony{Object: canary.Key.ID.String()}
+		if canary.Err != nil {
+			v.Problems = []string{canary.Err.Error()}
+		} else {
+			v, verdicts = testimonyOf(verdicts[0]), verdicts[1:]
+		}
+		v.KeyID, v.Generation = canary.KeyID, canary.Generation
+		said = append(said, v)
+	}
 	return said, nil
+}
+
+func testimonyOf(v protocol.Verdict) testimony {
+	return testimony{OK: v.OK, Object: v.ID, Opened: v.Opened, Problems: v.Problems}
 }
 
 func (t *table) testimonies(said []testimony) {

@@ -160,7 +160,7 @@ func (s *Service) inspectLeftovers(ctx context.Context, report func(Finding) err
 	}
 	f = Finding{Subject: "outbox", OK: len(events) == 0, Detail: "every audit event is in the log"}
 	if !f.OK {
-		f.Detail, f.Fix = "audit events wait for the log", "Look at the audit directory: is its disk full or read-only?"
+		f.Detail, f.Fix = "audit events wait for the log", "The next ordinary command delivers them. If it does not: is the disk full?"
 	}
 	return report(f)
 }
@@ -246,9 +246,10 @@ type Canary struct {
 	Key        device.Key
 	AAD        []byte
 	Plaintext  []byte
+	Err        error // a *TamperError: the row was changed, and nothing else in it is to be believed
 }
 
-// Canaries lists the canaries of every generation that should be in the token.
+// Canaries lists the canaries of every generation that should be in the token. Its error is of the store or the token.
 func (s *Service) Canaries(ctx context.Context) ([]Canary, error) {
 	generations, err := s.store.Generations(ctx)
 	if err != nil {
@@ -256,14 +257,16 @@ func (s *Service) Canaries(ctx context.Context) ([]Canary, error) {
 	}
 	var canaries []Canary
 	for _, g := range generations {
-		if g.State == GenerationDestroyed || g.State == GenerationDestroying {
-			continue
-		}
-		if err := s.signer.verify(ctx, &g); err != nil {
+		err := s.signer.verify(ctx, &g)
+		_, tampered := isTampered(err)
+		if err != nil && !tampered {
 			return nil, err
 		}
+		if !tampered && (g.State == GenerationDestroyed || g.State == GenerationDestroying) {
+			continue
+		}
 		canaries = append(canaries, Canary{KeyID: g.KeyID, Generation: g.Number, Key: deviceKey(g),
-			AAD: device.CanaryAAD(g.Object), Plaintext: canaryPlaintext(g.Object)})
+			AAD: device.CanaryAAD(g.Object), Plaintext: canaryPlaintext(g.Object), Err: err})
 	}
 	return canaries, nil
 }

@@ -29,7 +29,7 @@ func acquire(ctx context.Context, dir directory, cfg Config) (*lock, error) {
 	}
 	if err := wait(ctx, f, cfg.LockWait); err != nil {
 		if errors.Is(err, ErrLocked) {
-			err = fmt.Errorf("%w: %s belongs to %s: stop it, or use its socket", err, dir, holder(f))
+			err = fmt.Errorf("%w: %s belongs to %s: stop it, or wait until it ends", err, dir, holder(f))
 		}
 		return nil, errors.Join(err, f.Close())
 	}

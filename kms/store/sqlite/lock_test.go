@@ -36,7 +36,7 @@ func holder(t *testing.T) (dir string, pid int, end func()) {
 
 func TestASecondOwnerIsToldWhoTheFirstIs(t *testing.T) {
 	dir, pid, _ := holder(t)
-	want := fmt.Sprintf(`open data directory: the data directory is in use: %s belongs to process %d ("keyhold serve", since 2026-10-01T12:30:00Z): stop it, or use its socket`, dir, pid)
+	want := fmt.Sprintf(`open data directory: the data directory is in use: %s belongs to process %d ("keyhold serve", since 2026-10-01T12:30:00Z): stop it, or wait until it ends`, dir, pid)
 	for name, open := range map[string]func(context.Context, sqlite.Config) (*sqlite.Store, error){"open": sqlite.Open, "create": sqlite.Create} {
 		_, err := open(t.Context(), config(dir))
 		if !errors.Is(err, sqlite.ErrLocked) || !strings.HasSuffix(err.Error(), strings.TrimPrefix(want, "open data directory")) {
