@@ -65,6 +65,10 @@ func (p *program) report(err error) int {
 	if advice := adviceFor(err); advice != "" {
 		p.sayf("%s", advice)
 	}
+	if p.stuck.Load() {
+		p.sayf("calls of the token do not return; a new process may get through")
+		return exitStuck
+	}
 	return exitError
 }
 

@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -26,6 +27,8 @@ const (
 	exitOK    = 0
 	exitError = 1 // the command could not do what it was asked for, or found something wrong
 	exitUsage = 2 // the command line cannot be understood
+	// exitStuck is EX_TEMPFAIL of sysexits.h: calls of the token do not return, and only a new process helps.
+	exitStuck = 75
 )
 
 // Main runs the command line args, args[0] being the program's name, and returns the exit code.
@@ -42,7 +45,12 @@ type program struct {
 	in       io.Reader
 	out, err io.Writer
 	now      func() time.Time
+	stuck    atomic.Bool // the token's calls do not return
 }
+
+// giveUp is told that calls of the token do not return. The command ends by itself, since none of its own calls waits
+// for ever, and says so by its exit code.
+func (p *program) giveUp(error) { p.stuck.Store(true) }
 
 func (p *program) run(ctx context.Context, args []string) int {
 	app := p.app()

@@ -46,11 +46,12 @@ type session struct {
 	service *kms.Service
 	caller  kms.Caller
 
-	readOnly bool // the service settles nothing when it is opened
+	onStuck  func(error) // told when only a new process helps
+	readOnly bool        // the service settles nothing when it is opened
 }
 
 func (p *program) session(c *cli.Context, config configs.Config) *session {
-	return &session{dir: dataDir(c), config: config, pin: pinSource(config.Token.PIN), log: p.logger(c), now: p.now}
+	return &session{dir: dataDir(c), config: config, pin: pinSource(config.Token.PIN), log: p.logger(c), now: p.now, onStuck: p.giveUp}
 }
 
 // dataDir is the data directory. A variable that is set to nothing is as good as none.
@@ -138,7 +139,7 @@ func (s *session) steps() []step {
 
 func (s *session) openToken(ctx context.Context) (err error) {
 	if s.token == nil {
-		s.token, err = openToken(ctx, s.config, s.pin, s.log)
+		s.token, err = openToken(ctx, s.config, s.pin, s.log, s.onStuck)
 	}
 	return err
 }

@@ -19,11 +19,12 @@ import (
 )
 
 // openToken opens and logs in to the token of the configuration.
-func openToken(ctx context.Context, config configs.Config, pin hsm.PINSource, log *slog.Logger) (*hsm.Token, error) {
+func openToken(ctx context.Context, config configs.Config, pin hsm.PINSource, log *slog.Logger, onStuck func(error)) (*hsm.Token, error) {
 	cfg, err := tokenConfig(config, pin, log)
 	if err != nil {
 		return nil, err
 	}
+	cfg.OnStuck = onStuck
 	if err := checkPIN(config.Token.PIN, pin); err != nil {
 		return nil, err
 	}
@@ -111,7 +112,7 @@ func tokenConfig(config configs.Config, pin hsm.PINSource, log *slog.Logger) (hs
 	cfg := hsm.Config{
 		Module: path, InitArgs: config.Module.InitArgs, Env: config.Module.Env, Profile: config.Module.Profile,
 		Label: config.Token.Label, Serial: config.Token.Serial, PIN: pin,
-		IV: config.Token.IV, Sessions: config.Token.Sessions, MaxObjects: config.Token.MaxObjects, CallTimeout: config.Token.CallTimeout, Exclusive: config.Token.Exclusive,
+		IV: config.Token.IV, Sessions: config.Token.Sessions, MaxObjects: config.Token.MaxObjects, StuckLimit: config.Token.StuckLimit, CallTimeout: config.Token.CallTimeout, Exclusive: config.Token.Exclusive,
 		Logger:     log,
 		Background: false, // a command ends before there is anything to keep alive
 	}

@@ -50,6 +50,7 @@ type Token struct {
 	PIN         PIN             // token.pin: where the user PIN is; required
 	IV          device.IVPolicy // token.iv: who makes the IVs of AES-GCM; 0 means as the profile says
 	Sessions    int             // token.sessions: size of the session pool; 0 means the profile's
+	StuckLimit  int             // token.stuck_limit: calls that never return before the process gives up; 0 means 16 or twice the pool
 	MaxObjects  int             // token.max_objects: how many objects the token holds; 0 means the profile's
 	CallTimeout time.Duration   // token.call_timeout: deadline of one call to the token; 0 means 5s
 	Exclusive   *bool           // token.exclusive: nobody else uses this token, so debris on it is ours; nil means the profile's

@@ -81,6 +81,9 @@ var fields = []field{
 		ivPolicy, func(c *Config) *device.IVPolicy { return &c.Token.IV }).like("host-random"),
 	row("token.max_objects", "How many objects the token holds: keys are refused before it is full. 0: as the profile says.",
 		whole[int](0), func(c *Config) *int { return &c.Token.MaxObjects }),
+	row("token.stuck_limit", "How many calls of the token may never return before the process gives up, with exit code 75, so that its\n"+
+		"supervisor starts a new one. 0: 16 or twice the pool, whichever is more.",
+		whole[int](0), func(c *Config) *int { return &c.Token.StuckLimit }),
 	row("token.call_timeout", "Deadline of one call to the token. A call that misses it costs its session.",
 		span, func(c *Config) *time.Duration { return &c.Token.CallTimeout }),
 	row("token.exclusive", "true: nobody else uses this token, so half-made keys on it are ours to remove.\n"+

@@ -103,6 +103,7 @@ func tokenFindings(t Token) []finding {
 	say(len(t.Serial) > serialOctets || t.Serial != strings.TrimRight(t.Serial, " "), "token.serial",
 		"cannot be a token's serial number; write at most 16 octets, without the blanks that pad it")
 	say(t.Sessions < 0, "token.sessions", "is negative; write a number, or 0 for the profile's")
+	say(t.StuckLimit < 0, "token.stuck_limit", "is negative; write a number, or 0 for the default")
 	say(t.MaxObjects < 0, "token.max_objects", "is negative; write a number, or 0 for the profile's")
 	say(t.IV != 0 && !isIVPolicy(t.IV), "token.iv", "is no IV policy; write host-random, written-back, prepended or appended")
 	say(t.CallTimeout < 0, "token.call_timeout", "is negative; write a duration such as 5s")

@@ -172,6 +172,7 @@ type callers struct {
 	blobs   []blob
 	created []string
 	settled time.Time // everything works from here on
+	last    time.Time // when the last request began that was refused
 	slowest time.Duration
 }
 
@@ -277,6 +278,9 @@ func (c *callers) note(op operation, begun time.Time, err error) {
 		c.wrong = append(c.wrong, err)
 	default:
 		c.refused[op]++
+		if begun.After(c.last) {
+			c.last = begun
+		}
 		if c.first == nil {
 			c.first = err
 		}
@@ -286,9 +290,29 @@ func (c *callers) note(op operation, begun time.Time, err error) {
 	}
 }
 
-// allWork makes one request of each kind, and more of those that read.
-func (s *site) allWork(ctx context.Context, round int) error {
-	for i := range 8 {
+// allWork makes one request of each kind, and more of those that read. It tells when the first was answered.
+func (s *site) allWork(ctx context.Context, round int) (first time.Time, err error) {
+	if err := s.readsWork(ctx, round, 1); err != nil {
+		return first, err
+	}
+	first = time.Now()
+	if err := s.readsWork(ctx, round, 8); err != nil {
+		return first, err
+	}
+	_, err = do[api.TagResourceOutput](ctx, s, "TagResource",
+		&api.TagResourceInput{KeyID: &s.blobs[keyCount-1].key, Tags: []api.Tag{api.NewTag("back", fmt.Sprint(round))}})
+	if err != nil {
+		return first, err
+	}
+	id, err := s.createKey(ctx)
+	if err == nil {
+		s.keys = append(s.keys, id)
+	}
+	return first, err
+}
+
+func (s *site) readsWork(ctx context.Context, round, n int) error {
+	for i := range n {
 		key := s.blobs[(round+i*13)%keyCount].key
 		b, err := s.encrypt(ctx, key, "back?")
 		if err == nil {
@@ -304,16 +328,7 @@ func (s *site) allWork(ctx context.Context, round int) error {
 			return err
 		}
 	}
-	_, err := do[api.TagResourceOutput](ctx, s, "TagResource",
-		&api.TagResourceInput{KeyID: &s.blobs[keyCount-1].key, Tags: []api.Tag{api.NewTag("back", fmt.Sprint(round))}})
-	if err != nil {
-		return err
-	}
-	id, err := s.createKey(ctx)
-	if err == nil {
-		s.keys = append(s.keys, id)
-	}
-	return err
+	return nil
 }
 
 // whole looks, after a cell, for everything that was acknowledged, and for anything that should not be there.

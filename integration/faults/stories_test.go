@@ -141,7 +141,7 @@ func takeOneAway(ctx context.Context, gone, stays *site) error {
 }
 
 // TestCallsThatNeverReturnAskForARestart hangs everything for good: what is lost stays bounded, requests fail at once,
-// and the owner is told, once, that only a new process helps. keyhold serve then exits with code 75.
+// and the owner is told, once, that only a new process helps.
 func TestCallsThatNeverReturnAskForARestart(t *testing.T) { inChild(t, "stuck") }
 
 func stuckForGood(ctx context.Context, d *device) error {
