@@ -63,9 +63,45 @@ func idInUse(id device.ObjectID) error {
 	return unsupported("an object with the id %s exists already, and ids are never used twice", id)
 }
 
-// bear generates once. Whatever fails, the id is looked for: an error of C_GenerateKey may leave the key behind
-// (SoftHSM under load, and any reply that is lost).
+// errNothingMade: C_GenerateKey answered an error, and the token, seen to be healthy, has no object with the id.
+var errNothingMade = errors.New("nothing was made")
+
+// bear generates, and once more when the token made nothing: SoftHSM answers CKR_GENERAL_ERROR now and then when other
+// sessions list objects meanwhile. What such an attempt has left without an id is removed where the token is ours alone.
 func (t *Token) bear(ctx context.Context, kind keyKind, template []*pkcs11.Attribute, spec device.KeySpec) error {
+	err := t.bearOnce(ctx, kind, template, spec)
+	if !errors.Is(err, errNothingMade) || ctx.Err() != nil {
+		return err
+	}
+	if t.Exclusive() {
+		if err := t.removeNameless(ctx); err != nil {
+			t.log.Warn("remove what a key birth may have left", "token", t.info.Label, "error", err)
+		}
+	}
+	return t.bearOnce(ctx, kind, template, spec)
+}
+
+// removeNameless destroys half-made keys without an id. A birth under way has none to lose: each object is looked at
+// again while no birth is.
+func (t *Token) removeNameless(ctx context.Context) error {
+	objects, err := t.Inventory(ctx)
+	if err != nil {
+		return err
+	}
+	for _, o := range objects {
+		if len(o.ID) > 0 || !isDebris(o) {
+			continue
+		}
+		if err := t.DestroyDebris(ctx, o); err != nil && !errors.Is(err, device.ErrUnsupported) {
+			return err
+		}
+	}
+	return nil
+}
+
+// bearOnce generates once. Whatever fails, the id is looked for: an error of C_GenerateKey may leave the key behind
+// (SoftHSM under load, and any reply that is lost).
+func (t *Token) bearOnce(ctx context.Context, kind keyKind, template []*pkcs11.Attribute, spec device.KeySpec) error {
 	x := expectation{id: spec.ID, purpose: spec.Purpose, origin: device.OriginGenerated, token: true}
 	var tried atomic.Bool
 	err := t.alone(ctx, birthCalls, func(s *session, e *epoch) error {
@@ -124,13 +160,19 @@ func (t *Token) settle(ctx context.Context, x expectation, birth error) error {
 		if err != nil {
 			return err
 		}
+		if len(found) == 0 {
+			return errNothingMade
+		}
 		if len(found) != 1 {
 			return birth
 		}
 		return t.accept(s, e, found[0], x)
 	})
-	if errors.Is(err, device.ErrUntrusted) || err == nil {
+	switch {
+	case errors.Is(err, device.ErrUntrusted) || err == nil:
 		return err
+	case errors.Is(err, errNothingMade):
+		return fmt.Errorf("%w (%w)", birth, errNothingMade)
 	}
 	return birth
 }
