@@ -8,6 +8,9 @@ VERSION_VAR := github.com/keyhold/keyhold/cli.version
 # SQLite is built without the door through which a query could load a library. The flags of the environment are kept.
 export GOFLAGS := $(strip $(shell $(GO) env GOFLAGS 2>/dev/null) -tags=sqlite_omit_load_extension)
 
+# What is measured against the clock is tested by itself, after the rest.
+ALONE := /integration/faults$$|/hsm/faulttest$$
+
 .DEFAULT_GOAL := help
 .PHONY: help deps build demo test lint fuzz scale faults clean ci
 
@@ -29,7 +32,8 @@ test: ## every test, with the race detector; installs NSS and openCryptoki for i
 	$(GO) vet -race ./...
 	@$(GO) build -o bin/testsummary ./internal/testsummary
 	@echo '$(GO) test -race ./...'
-	@$(GO) test -race -timeout 10m -json ./... | tee bin/test.json | bin/testsummary
+	@{ $(GO) test -race -timeout 10m -json $$($(GO) list ./... | grep -v -E '$(ALONE)'); \
+		$(GO) test -race -timeout 10m -p 1 -json $$($(GO) list ./... | grep -E '$(ALONE)'); } | tee bin/test.json | bin/testsummary
 
 lint: deps ## format, vet, linters, build without C, tidy modules
 	.ci/lint
