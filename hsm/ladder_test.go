@@ -371,7 +371,8 @@ func TestOneHungCallDoesNotEatThePool(t *testing.T) {
 	t.Logf("back after %v", awaitServing(t, tok))
 	end()
 	eventually(t, func() bool { return tok.Status(ctx).Pool.Lost == 0 }) // the last of them may still be landing
-	if st := tok.Status(ctx); st.Logins != 1 || st.Reinitialisations != 0 {
+	// The session that holds the login may be among those given up: then the fault costs its one C_Login.
+	if st := tok.Status(ctx); st.Logins > 2 || st.Reinitialisations != 0 {
 		t.Errorf("status %+v", st)
 	}
 	if err := tok.Reinitialise(ctx); err != nil {
