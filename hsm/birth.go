@@ -89,7 +89,7 @@ func (t *Token) removeNameless(ctx context.Context) error {
 		return err
 	}
 	for _, o := range objects {
-		if len(o.ID) > 0 || !isDebris(o) {
+		if len(o.ID) > 0 || !o.HalfMade() {
 			continue
 		}
 		if err := t.DestroyDebris(ctx, o); err != nil && !errors.Is(err, device.ErrUnsupported) {

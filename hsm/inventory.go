@@ -240,7 +240,7 @@ func (t *Token) DestroyDebris(ctx context.Context, o device.Object) error {
 			if !isToken || !sameObject(now, o) {
 				return unsupported("the object with handle %d is not the one of the inventory; take a new inventory", o.Handle)
 			}
-			if !isDebris(now) {
+			if !now.HalfMade() {
 				return unsupported("the object %q is whole, or no secret key: it is not debris", o.Label)
 			}
 			return t.destroy(s, h)
@@ -250,11 +250,4 @@ func (t *Token) DestroyDebris(ctx context.Context, o device.Object) error {
 
 func sameObject(a, b device.Object) bool {
 	return bytes.Equal(a.ID, b.ID) && a.Label == b.Label && a.Class == b.Class && a.KeyType == b.KeyType
-}
-
-func isDebris(o device.Object) bool {
-	if o.Class != secretKeyClass && o.Class != unknownClass {
-		return false
-	}
-	return !o.HasValue
 }

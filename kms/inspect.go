@@ -172,7 +172,7 @@ func (s *Service) inspectDebris(ctx context.Context, report func(Finding) error)
 	}
 	debris := 0
 	for _, o := range objects {
-		if IsDebris(o) {
+		if o.HalfMade() {
 			debris++
 		}
 	}
@@ -220,7 +220,7 @@ func (s *Service) Inventory(ctx context.Context) ([]Item, error) {
 		id := hex.EncodeToString(o.ID)
 		item, ours := known[id]
 		switch {
-		case IsDebris(o):
+		case o.HalfMade():
 			item.Kind = "debris"
 		case !ours:
 			item.Kind = "stranger"

@@ -130,7 +130,7 @@ func (s *Service) sweepLocked(ctx context.Context, r *Reconciliation, remove boo
 	var errs []error
 	for _, o := range objects {
 		switch {
-		case !IsDebris(o):
+		case !o.HalfMade():
 		case !remove:
 			r.Debris = append(r.Debris, o)
 		default:
@@ -142,10 +142,4 @@ func (s *Service) sweepLocked(ctx context.Context, r *Reconciliation, remove boo
 		}
 	}
 	return true, errors.Join(errs...)
-}
-
-// IsDebris tells a half-made key, which nobody can use: a secret key, or an object of unknown class, without a value.
-// A whole key without an id is a stranger's, which its owner finds by its label.
-func IsDebris(o device.Object) bool {
-	return (o.Class == "secret key" || o.Class == "unknown") && !o.HasValue
 }

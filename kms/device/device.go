@@ -165,6 +165,12 @@ type Object struct {
 	Handle     uint64          // valid until the next login; never stored
 }
 
+// HalfMade tells a key that nobody can use, and that may be removed: a secret key, or an object of unknown class, without
+// a value. A whole key without an id is a stranger's, which its owner finds by its label.
+func (o Object) HalfMade() bool {
+	return (o.Class == "secret key" || o.Class == "unknown") && !o.HasValue
+}
+
 // The classes of failure. An implementation wraps exactly one of them (errors.Is) in each error it returns, apart
 // from a Guard's own error and the context's.
 var (
