@@ -43,7 +43,7 @@ func (s *site) halfMade(ctx context.Context) error {
 	objects, err := s.token.Inventory(ctx)
 	errs := []error{err}
 	for _, o := range objects {
-		if kms.IsDebris(o) {
+		if o.HalfMade() {
 			errs = append(errs, fmt.Errorf("; half made: %+v", o))
 		}
 	}
