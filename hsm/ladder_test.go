@@ -77,6 +77,24 @@ func awaitServing(t *testing.T, tok *hsm.Token) time.Duration {
 	return time.Since(begin)
 }
 
+// refusedAtOnce wants ErrUnavailable, and nobody to wait for it: of many answers most come at once, even where a busy
+// machine holds up some.
+func refusedAtOnce(t *testing.T, do func() error) {
+	t.Helper()
+	took := make([]time.Duration, 21)
+	for i := range took {
+		begin := time.Now()
+		if err := do(); !errors.Is(err, device.ErrUnavailable) {
+			t.Fatalf("got %v, want ErrUnavailable", err)
+		}
+		took[i] = time.Since(begin)
+	}
+	slices.Sort(took)
+	if median := took[len(took)/2]; median > 50*time.Millisecond {
+		t.Errorf("a refusal takes %v", median)
+	}
+}
+
 // traffic has n goroutines seal and open until the function that it returns is called, which tells how many requests
 // were served and refused. Any other answer than the right one or ErrUnavailable fails the test.
 func traffic(t *testing.T, tok *hsm.Token, keys []device.Key, n int) (end func() (served, refused int64)) {
@@ -140,11 +158,7 @@ func TestATokenThatWasAwayComesBackByItself(t *testing.T) {
 	if st.Reason == "" || st.Since.IsZero() || st.NextAttempt.IsZero() || st.LastProof.OK {
 		t.Errorf("status %+v", st)
 	}
-	begin := time.Now()
-	_, err := tok.HasKey(ctx, keys[0].ID)
-	if took := time.Since(begin); !errors.Is(err, device.ErrUnavailable) || took > 100*time.Millisecond {
-		t.Errorf("a token that is down answered %v after %v", err, took)
-	}
+	refusedAtOnce(t, func() error { _, err := tok.HasKey(ctx, keys[0].ID); return err })
 	time.Sleep(time.Second)
 	bringBack()
 	t.Logf("back after %v", awaitServing(t, tok))
@@ -203,7 +217,14 @@ func TestSessionsThatRestAreKeptAlive(t *testing.T) {
 	tok := hsmtest.Open(t, cfg)
 	key := newKey(t, tok)
 	fillPool(t, tok, key)
-	idle := tok.Status(ctx).Pool.Idle
+	rest := func() (idle, most int) {
+		p := tok.Status(ctx).Pool
+		if p.InUse > 0 { // by the proofs of life
+			return -1, p.Limit
+		}
+		return p.Idle, p.Limit
+	}
+	eventually(t, func() bool { idle, most := rest(); return idle == most })
 	r := newRaw(t, token)
 	for s := range r.s { // session handles are small numbers; all but ours and that of this test
 		if s > 0 && s%2 == 0 {
@@ -214,9 +235,7 @@ func TestSessionsThatRestAreKeptAlive(t *testing.T) {
 	if err := roundTrip(tok, key, "after some were closed"); err != nil {
 		t.Error(err)
 	}
-	if now := tok.Status(ctx).Pool.Idle; now >= idle {
-		t.Errorf("%d of %d sessions rest", now, idle)
-	}
+	eventually(t, func() bool { idle, most := rest(); return idle >= 0 && idle < most })
 }
 
 func TestOneTokenGoneLeavesTheOtherAlone(t *testing.T) {
@@ -261,7 +280,13 @@ func TestTwoTokensGoneComeBackTogether(t *testing.T) {
 	a, b := hsmtest.Open(t, background(tokenA)), hsmtest.Open(t, background(tokenB))
 	endA, endB := traffic(t, a, newKeys(t, a, 3), 8), traffic(t, b, newKeys(t, b, 3), 8)
 	backA, backB := takeAway(t, tokenA, dirA), takeAway(t, tokenB, dirB)
-	eventually(t, func() bool { return health(a) == hsm.Down && health(b) == hsm.Down })
+	// If the first were found before the second is back, it would be alive, and the module not initialised anew for the
+	// second. So nobody must be about to look.
+	rests := func(tok *hsm.Token) bool {
+		st := tok.Status(ctx)
+		return st.Health == hsm.Down && time.Until(st.NextAttempt) > 500*time.Millisecond
+	}
+	eventually(t, func() bool { return rests(a) && rests(b) })
 	backA()
 	backB()
 	awaitServing(t, a)
@@ -349,17 +374,14 @@ func TestOneHungCallDoesNotEatThePool(t *testing.T) {
 	token := hsmtest.New(t)
 	var stuck atomic.Int64
 	cfg := background(token)
-	cfg.Sessions, cfg.CallTimeout, cfg.StuckLimit = 2, 150*time.Millisecond, 16
+	cfg.Sessions, cfg.CallTimeout, cfg.StuckLimit = 2, hangTimeout, 16
 	cfg.OnStuck = func(error) { stuck.Add(1) }
 	tok := hsmtest.Open(t, cfg)
 	keys := newKeys(t, tok, 3)
 	release := hangToken(t, token)
 	end := traffic(t, tok, keys, 16)
 	eventually(t, func() bool { st := tok.Status(ctx); return st.Health == hsm.Stuck || st.Health == hsm.Down })
-	begin := time.Now()
-	if err := roundTrip(tok, keys[0], "x"); !errors.Is(err, device.ErrUnavailable) || time.Since(begin) > 50*time.Millisecond {
-		t.Errorf("%v after %v", err, time.Since(begin))
-	}
+	refusedAtOnce(t, func() error { return roundTrip(tok, keys[0], "x") })
 	if err := tok.Reinitialise(ctx); !errors.Is(err, device.ErrUnavailable) {
 		t.Errorf("Reinitialise under a call: %v", err)
 	}
@@ -384,7 +406,7 @@ func TestTooManyHungCallsAreToldOnce(t *testing.T) {
 	token := hsmtest.New(t)
 	var told atomic.Int64
 	cfg := token.Config() // in the foreground nothing else is tried
-	cfg.Sessions, cfg.CallTimeout, cfg.StuckLimit = 2, 200*time.Millisecond, 6
+	cfg.Sessions, cfg.CallTimeout, cfg.StuckLimit = 2, hangTimeout, 6
 	cfg.OnStuck = func(error) { told.Add(1) }
 	tok := hsmtest.Open(t, cfg)
 	key := newKey(t, tok)
@@ -455,9 +477,11 @@ func TestATokenChosenBySlotMustHaveTheSameSerial(t *testing.T) {
 
 func TestCloseInTheMiddleOfARecovery(t *testing.T) {
 	token, dir := newTokenDir(t)
+	cfg := background(token)
+	cfg.CallTimeout = 10 * time.Second // that long it would take to wait for a call
 	before := runtime.NumGoroutine()
 	for i := range 20 {
-		tok, err := hsm.Open(ctx, background(token))
+		tok, err := hsm.Open(ctx, cfg)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -469,7 +493,7 @@ func TestCloseInTheMiddleOfARecovery(t *testing.T) {
 		if err := tok.Close(); err != nil {
 			t.Errorf("close: %v", err)
 		}
-		if took := time.Since(begin); took > 2*time.Second {
+		if took := time.Since(begin); took > cfg.CallTimeout/2 {
 			t.Errorf("Close took %v", took)
 		}
 		end()
@@ -481,7 +505,7 @@ func TestCloseInTheMiddleOfARecovery(t *testing.T) {
 func TestARequestInARecoveryEndsWithItsContext(t *testing.T) {
 	token := hsmtest.New(t)
 	cfg := background(token)
-	cfg.CallTimeout = 5 * time.Second
+	cfg.CallTimeout = 10 * time.Second // that long the call hangs, if not for the context
 	tok := hsmtest.Open(t, cfg)
 	key := newKey(t, tok)
 	release := hangToken(t, token)
@@ -489,7 +513,7 @@ func TestARequestInARecoveryEndsWithItsContext(t *testing.T) {
 	short, cancel := context.WithTimeout(ctx, 100*time.Millisecond)
 	defer cancel()
 	_, err := tok.Encrypt(short, device.EncryptRequest{Key: key, AAD: []byte("a"), Plaintext: []byte("x")})
-	if took := time.Since(begin); err == nil || took > time.Second {
+	if took := time.Since(begin); err == nil || took > cfg.CallTimeout/2 {
 		t.Errorf("%v after %v", err, took)
 	}
 	release()

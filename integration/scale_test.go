@@ -34,7 +34,7 @@ func scaleLarge(t *testing.T) int {
 	return n
 }
 
-// latencies are what one token size costs: medians, except for what happens once.
+// latencies are what one token size costs: typically, except for what happens once.
 type latencies struct {
 	objects                               int
 	start, inventory                      time.Duration // once
@@ -70,23 +70,23 @@ func measure(t *testing.T, objects int) latencies {
 	err := s.with(t.Context(), func(service *kms.Service, token *hsm.Token) error {
 		l.start = time.Since(begin)
 		id := newKey(t, service, "alias/scale")
-		l.describe = median(t, 200, func() error {
+		l.describe = typical(t, 200, func() error {
 			_, err := do(t, service, "DescribeKey", &api.DescribeKeyInput{KeyID: &id})
 			return err
 		})
 		var blob []byte
-		l.encrypt = median(t, 200, func() error {
+		l.encrypt = typical(t, 200, func() error {
 			out, err := do(t, service, "Encrypt", &api.EncryptInput{KeyID: &id, Plaintext: make([]byte, 32)})
 			if sealed, ok := out.(*api.EncryptOutput); ok {
 				blob = sealed.CiphertextBlob
 			}
 			return err
 		})
-		l.decrypt = median(t, 200, func() error {
+		l.decrypt = typical(t, 200, func() error {
 			_, err := do(t, service, "Decrypt", &api.DecryptInput{CiphertextBlob: blob})
 			return err
 		})
-		l.createKey = median(t, 3, func() error {
+		l.createKey = typical(t, 3, func() error {
 			_, err := do(t, service, "CreateKey", &api.CreateKeyInput{})
 			return err
 		})
@@ -104,7 +104,8 @@ func measure(t *testing.T, objects int) latencies {
 	return l
 }
 
-func median(t *testing.T, n int, f func() error) time.Duration {
+// typical is how long the fastest tenth takes: a busy machine holds up some requests, and a number of objects all.
+func typical(t *testing.T, n int, f func() error) time.Duration {
 	t.Helper()
 	times := make([]time.Duration, n)
 	for i := range times {
@@ -115,7 +116,7 @@ func median(t *testing.T, n int, f func() error) time.Duration {
 		times[i] = time.Since(began)
 	}
 	slices.Sort(times)
-	return times[n/2]
+	return times[n/10]
 }
 
 // fill puts somebody's AES keys into the token, by the module alone.

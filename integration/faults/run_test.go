@@ -154,12 +154,19 @@ func (t *trial) mustBeMet() {
 	if t.met == nil {
 		return
 	}
-	for begun := time.Now(); !t.met(t.s); time.Sleep(time.Millisecond) {
-		if time.Since(begun) > soonEnough {
-			t.problem("nobody met the fault in %v", soonEnough)
-			return
+	if !comesTrue(time.Millisecond, func() bool { return t.met(t.s) }) {
+		t.problem("nobody met the fault in %v", atLast)
+	}
+}
+
+// comesTrue asks again and again, until it is so or atLast has passed.
+func comesTrue(pause time.Duration, is func() bool) bool {
+	for begun := time.Now(); !is(); time.Sleep(pause) {
+		if time.Since(begun) > atLast {
+			return false
 		}
 	}
+	return true
 }
 
 // mustWaitForTheOperator: although the PIN would be taken again, nothing is tried until Token.Login.

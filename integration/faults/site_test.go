@@ -27,6 +27,8 @@ const (
 	deadline = time.Second
 	// soonEnough is how long after the end of a fault everything may take to work again.
 	soonEnough = 5 * time.Second
+	// atLast is when a test gives up on what must happen at some time, however busy the machine is.
+	atLast = time.Minute
 	// keyCount is how many keys a site begins with.
 	keyCount = 100
 )

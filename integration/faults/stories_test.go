@@ -69,11 +69,14 @@ func usedFunctions(ctx context.Context, d *device) error {
 		time.Sleep(300 * time.Millisecond)
 		deadLibrary(s)
 		time.Sleep(soonEnough / 2)
+		var err error
+		comesTrue(deadline, func() bool {
+			_, err = s.allWork(ctx, 0)
+			err = errors.Join(err, compareFunctions(d))
+			return err == nil
+		})
 		c.end()
-		if err := s.whole(ctx, c.blobs, c.created); err != nil {
-			return err
-		}
-		return compareFunctions(d)
+		return errors.Join(err, s.whole(ctx, c.blobs, c.created), compareFunctions(d))
 	})
 }
 
@@ -114,14 +117,14 @@ func takeOneAway(ctx context.Context, gone, stays *site) error {
 	logins, _ := gone.Logins()
 	gone.slot.RemoveToken()
 	time.Sleep(2 * time.Second)
-	health := gone.token.Status(ctx).Health
+	down := comesTrue(deadline/10, func() bool { return gone.token.Status(ctx).Health == hsm.Down })
 	gone.slot.ReturnToken()
 	t := &trial{s: gone, callers: ofGone, ended: time.Now()}
 	t.mustBeBack(ctx, &result{})
 	ofGone.end()
 	ofStays.end()
-	if health != hsm.Down {
-		t.problem("the token that was taken away is %s", health)
+	if !down {
+		t.problem("the token that was taken away is not said to be down")
 	}
 	if total, _, text := ofStays.refusals(); total > 0 {
 		t.problem("the other token refused %s: %w", text, ofStays.first)
@@ -155,17 +158,11 @@ func stuckForGood(ctx context.Context, d *device) error {
 		time.Sleep(100 * time.Millisecond)
 		s.Hang(faultp11.AnyFunction, 0)
 		t := &trial{s: s, callers: c}
-		for begun := time.Now(); s.stuck.Load() == 0; time.Sleep(time.Millisecond) {
-			if time.Since(begun) > 2*soonEnough {
-				t.problem("nobody was told within %v", 2*soonEnough)
-				break
-			}
+		if !comesTrue(time.Millisecond, func() bool { return s.stuck.Load() > 0 }) {
+			t.problem("nobody was told within %v", atLast)
 		}
 		time.Sleep(2 * deadline)
-		begun := time.Now()
-		if _, err := s.encrypt(ctx, s.keys[0], "x"); err == nil || time.Since(begun) > deadline/2 {
-			t.problem("a stuck token answered %w after %v", err, time.Since(begun))
-		}
+		t.mustRefuseAtOnce(ctx)
 		st := s.token.Status(ctx)
 		// Those that were inside when the limit was reached, one for each session of the pool, and the two of the proof
 		// and of the climb may be lost beyond it.
@@ -179,4 +176,19 @@ func stuckForGood(ctx context.Context, d *device) error {
 		t.problems = append(t.problems, slices.Concat(c.wrong, []error{s.whole(ctx, c.blobs, c.created)})...)
 		return errors.Join(t.problems...)
 	})
+}
+
+// mustRefuseAtOnce asks some times: a busy machine may hold up one answer, and a token that is waited for every one.
+func (t *trial) mustRefuseAtOnce(ctx context.Context) {
+	took := make([]time.Duration, 5)
+	for i := range took {
+		begun := time.Now()
+		if _, err := t.s.encrypt(ctx, t.s.keys[0], "x"); err == nil {
+			t.problem("a stuck token served a request")
+		}
+		took[i] = time.Since(begun)
+	}
+	if fastest := slices.Min(took); fastest > deadline/2 {
+		t.problem("a stuck token refused only after %v", fastest)
+	}
 }

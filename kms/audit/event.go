@@ -2,6 +2,7 @@ package audit
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -21,11 +22,11 @@ const (
 // Event is one record, in the shape of AWS CloudTrail's (CloudTrail User Guide, "CloudTrail record contents", version
 // 1.11). It never holds a plaintext, a ciphertext, key material or a grant token: who fills it sees to that.
 //
-// The members that are the same in every record (eventVersion, eventSource, managementEvent, eventCategory) are
-// written by Encode. Strings that are no UTF-8 are written with U+FFFD in place of each bad octet.
+// The members that are the same in every record (eventVersion, managementEvent, eventCategory) are written by Encode. Strings that are no UTF-8 are written with U+FFFD in place of each bad octet.
 type Event struct {
 	UserIdentity       Identity
 	Time               time.Time // eventTime, in whole seconds, and eventTimeMicros: microseconds since 1970, our own
+	Source             string    // eventSource; "" is SourceKMS
 	Name               string    // eventName: the operation
 	Region             string
 	SourceIPAddress    string
@@ -44,6 +45,13 @@ type Event struct {
 	ServiceDetails     map[string]any // serviceEventDetails; left out when nil
 }
 
+// The sources of events: the API that an operation belongs to.
+const (
+	SourceKMS     = "kms.amazonaws.com"
+	SourceSTS     = "sts.amazonaws.com"
+	SourceKeyhold = "keyhold" // its own verbs, of which AWS has none
+)
+
 // Identity is who asked. For the service itself only AccountID and InvokedBy are set.
 type Identity struct {
 	Type        string `json:"type,omitempty"` // Root, IAMUser, AssumedRole, AWSAccount
@@ -53,6 +61,30 @@ type Identity struct {
 	AccessKeyID string `json:"accessKeyId,omitempty"`
 	UserName    string `json:"userName,omitempty"`
 	InvokedBy   string `json:"invokedBy,omitempty"`
+	// SessionContext is of an AssumedRole.
+	SessionContext *SessionContext `json:"sessionContext,omitempty"`
+}
+
+// SessionContext tells of which role a session is, and since when (CloudTrail User Guide, "CloudTrail userIdentity
+// element").
+type SessionContext struct {
+	SessionIssuer SessionIssuer     `json:"sessionIssuer"`
+	Attributes    SessionAttributes `json:"attributes"`
+}
+
+// SessionIssuer is the role. ARN and UserName, its name, are empty when the role was not found any more.
+type SessionIssuer struct {
+	Type        string `json:"type"` // Role
+	PrincipalID string `json:"principalId"`
+	ARN         string `json:"arn,omitempty"`
+	AccountID   string `json:"accountId"`
+	UserName    string `json:"userName,omitempty"`
+}
+
+// SessionAttributes are CloudTrail's, as text.
+type SessionAttributes struct {
+	CreationDate     string `json:"creationDate"` // in whole seconds, UTC
+	MFAAuthenticated string `json:"mfaAuthenticated"`
 }
 
 // Resource is a key (AWS::KMS::Key) or alias (AWS::KMS::Alias) that the event is about.
@@ -124,7 +156,7 @@ func (e Event) check() error {
 
 func (e Event) wire() wire {
 	w := wire{
-		EventVersion: "1.11", EventSource: "kms.amazonaws.com", ManagementEvent: true, EventCategory: "Management",
+		EventVersion: "1.11", EventSource: cmp.Or(e.Source, SourceKMS), ManagementEvent: true, EventCategory: "Management",
 		UserIdentity: e.UserIdentity, EventTime: e.Time.UTC().Format("2006-01-02T15:04:05Z"),
 		EventTimeMicros: e.Time.UnixMicro(), EventName: e.Name, AWSRegion: e.Region,
 		SourceIPAddress: e.SourceIPAddress, UserAgent: e.UserAgent, ErrorCode: e.ErrorCode, ErrorMessage: e.ErrorMessage,
