@@ -1,35 +1,25 @@
 package policy
 
-import (
-	"slices"
-	"strings"
-)
-
-// statement is one statement, compiled. Its lists are never empty.
+// statement is one statement, compiled.
 type statement struct {
 	sid        string
 	effect     Effect
-	principals []principal
-	actions    []pattern // lower case
-	resources  []pattern
+	who        *principals // nil in an identity policy
+	actions    []pattern   // lower case, never empty
+	notAction  bool
+	resources  []template // nil in a trust policy, whose resource is the role that it belongs to
+	notAbout   bool       // the resources are of NotResource
+	conditions []condition
 }
-
-// notEvaluated are the members of AWS's statement grammar that are known and refused.
-var notEvaluated = []string{"Condition", "NotPrincipal", "NotAction", "NotResource"}
-
-// principalTypes are the members of AWS's Principal that are known and refused.
-var principalTypes = []string{"Service", "Federated", "CanonicalUser"}
-
-const unsupported = "%s is not evaluated by this version; the policy is refused so that no part of it is kept and ignored"
 
 // grammar turns the JSON values of one document into statements.
 type grammar struct {
-	document  string
+	source
 	variables bool // the version has policy variables
 }
 
 func (g *grammar) errorf(at int, format string, args ...any) error {
-	return errorAt(g.document, at, format, args...)
+	return g.errorAt(at, format, args...)
 }
 
 func (g *grammar) policy(root node) (*Policy, error) {
@@ -60,7 +50,7 @@ func (g *grammar) policy(root node) (*Policy, error) {
 }
 
 // version reads Version, which may stand after the statements: they are read when it is known. A document without
-// one is of 2008-10-17 (IAM User Guide, "Version").
+// one is of 2008-10-17 (IAM User Guide, "IAM JSON policy elements: Version").
 func (g *grammar) version(n node) error {
 	v, err := g.text("Version", n)
 	if err != nil {
@@ -83,7 +73,7 @@ func (g *grammar) statements(n node) (*Policy, error) {
 	case len(items) == 0:
 		return nil, g.errorf(n.at, "Statement is empty; a policy has at least one statement")
 	}
-	p := &Policy{}
+	p := &Policy{kind: g.kind, document: g.document}
 	for _, item := range items {
 		s, err := g.statement(item)
 		if err != nil {
@@ -104,19 +94,31 @@ func (g *grammar) statement(n node) (statement, error) {
 			return s, err
 		}
 	}
-	// AWS stores a statement without Resource and never applies it (facts 5.1). Such a Deny protects nothing.
+	return s, g.complete(n, &s)
+}
+
+// complete refuses a statement that lacks an element. AWS stores a key policy's statement without Resource and never
+// applies it (AWS KMS Developer Guide, "Key policies in AWS KMS"), so a Deny without one would protect nothing while
+// everybody who reads it believes that it does; here it is refused.
+func (g *grammar) complete(n node, s *statement) error {
 	for _, want := range []struct {
 		name    string
 		missing bool
 	}{
-		{"Effect", s.effect == 0}, {"Principal", s.principals == nil},
-		{"Action", s.actions == nil}, {"Resource", s.resources == nil},
+		{"Effect", s.effect == 0},
+		{"Principal", s.who == nil && g.kind != IdentityPolicy},
+		{"Action", s.actions == nil},
+		{"Resource", s.resources == nil && g.kind != TrustPolicy},
 	} {
 		if want.missing {
-			return s, g.errorf(n.at, "the statement has no %s", want.name)
+			err := g.errorAt(n.at, "the statement has no %s", want.name)
+			if want.name == "Principal" {
+				err.Class = ClassPrincipal
+			}
+			return err
 		}
 	}
-	return s, nil
+	return nil
 }
 
 func (g *grammar) statementMember(s *statement, m member) (err error) {
@@ -125,16 +127,15 @@ func (g *grammar) statementMember(s *statement, m member) (err error) {
 		s.sid, err = g.text("Sid", m.value)
 	case "Effect":
 		s.effect, err = g.effect(m.value)
-	case "Principal":
-		s.principals, err = g.principals(m.value)
-	case "Action":
-		s.actions, err = g.patterns("Action", m.value, g.action)
-	case "Resource":
-		s.resources, err = g.patterns("Resource", m.value, g.resource)
+	case "Principal", "NotPrincipal":
+		err = g.who(s, m)
+	case "Action", "NotAction":
+		err = g.what(s, m)
+	case "Resource", "NotResource":
+		err = g.about(s, m)
+	case "Condition":
+		s.conditions, err = g.conditions(m.value)
 	default:
-		if slices.Contains(notEvaluated, m.name) {
-			return g.errorf(m.at, unsupported, m.name)
-		}
 		return g.errorf(m.at, "a statement has no member %q", m.name)
 	}
 	return err
@@ -180,42 +181,4 @@ func (g *grammar) strings(name string, n node) ([]node, error) {
 		}
 	}
 	return items, nil
-}
-
-func (g *grammar) patterns(name string, n node, compile func(node) (pattern, error)) ([]pattern, error) {
-	items, err := g.strings(name, n)
-	if err != nil {
-		return nil, err
-	}
-	list := make([]pattern, len(items))
-	for i, item := range items {
-		if list[i], err = compile(item); err != nil {
-			return nil, err
-		}
-	}
-	return list, nil
-}
-
-// action compiles "*" or service:name; the name may hold wildcards, and case does not count.
-func (g *grammar) action(n node) (pattern, error) {
-	service, name, ok := strings.Cut(n.text, ":")
-	good := ok && service != "" && strings.Trim(service, alphanumeric+"-") == "" &&
-		name != "" && strings.Trim(name, alphanumeric+"*?") == ""
-	if !good && n.text != "*" {
-		return pattern{}, g.errorf(n.at, "the action %q is neither \"*\" nor of the form kms:Name", n.text)
-	}
-	return compile(strings.ToLower(n.text)), nil
-}
-
-const alphanumeric = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
-
-// resource compiles "*" or an ARN, which may hold wildcards.
-func (g *grammar) resource(n node) (pattern, error) {
-	if g.variables && strings.Contains(n.text, "${") {
-		return pattern{}, g.errorf(n.at, unsupported, "a policy variable")
-	}
-	if n.text != "*" && (!strings.HasPrefix(n.text, "arn:") || strings.Count(n.text, ":") < 5) {
-		return pattern{}, g.errorf(n.at, "the resource %q is neither \"*\" nor an ARN of six parts", n.text)
-	}
-	return compile(n.text), nil
 }

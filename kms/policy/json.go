@@ -1,7 +1,6 @@
 package policy
 
 import (
-	"fmt"
 	"strings"
 	"unicode/utf8"
 )
@@ -24,11 +23,11 @@ func (k kind) String() string {
 	return [...]string{"nothing", "an object", "a list", "a string", "a number", "a boolean", "null"}[k]
 }
 
-// node is one JSON value and the octet at which it begins.
+// node is one JSON value: document[at:end].
 type node struct {
-	at      int
+	at, end int
 	kind    kind
-	text    string   // of a string, unescaped
+	text    string   // of a string, unescaped; of a number or boolean, as written
 	items   []node   // of a list
 	members []member // of an object, in order
 }
@@ -43,14 +42,14 @@ type member struct {
 const maxDepth = 32
 
 // readJSON reads one value and nothing after it.
-func readJSON(document string) (node, error) {
-	if len(document) > MaxBytes {
-		return node{}, errorAt(document, MaxBytes, "the document has %d bytes, more than %d", len(document), MaxBytes)
+func readJSON(s source) (node, error) {
+	if len(s.document) > MaxBytes {
+		return node{}, s.errorAt(MaxBytes, "the document has %d bytes, more than %d", len(s.document), MaxBytes)
 	}
-	if err := checkCharset(document); err != nil {
+	if err := s.checkCharset(); err != nil {
 		return node{}, err
 	}
-	r := &reader{document: document}
+	r := &reader{source: s}
 	n, err := r.value(0)
 	if err != nil {
 		return node{}, err
@@ -66,36 +65,25 @@ func inCharset(c rune) bool {
 	return c == '\t' || c == '\n' || c == '\r' || c >= 0x20 && c <= 0xff
 }
 
-func checkCharset(document string) error {
-	for at, c := range document {
-		if c == utf8.RuneError && !strings.HasPrefix(document[at:], string(utf8.RuneError)) {
-			return errorAt(document, at, "the text is not UTF-8")
+func (s source) checkCharset() error {
+	for at, c := range s.document {
+		if c == utf8.RuneError && !strings.HasPrefix(s.document[at:], string(utf8.RuneError)) {
+			return s.errorAt(at, "the text is not UTF-8")
 		}
 		if !inCharset(c) {
-			return errorAt(document, at, "the character U+%04X is not allowed: only TAB, LF, CR and U+0020 to U+00FF are", c)
+			return s.errorAt(at, "the character U+%04X is not allowed: only TAB, LF, CR and U+0020 to U+00FF are", c)
 		}
 	}
 	return nil
 }
 
-// errorAt makes the error for an octet of the document.
-func errorAt(document string, at int, format string, args ...any) *Error {
-	before := document[:at]
-	start := strings.LastIndexByte(before, '\n') + 1
-	return &Error{
-		Line:    strings.Count(before, "\n") + 1,
-		Column:  utf8.RuneCountInString(before[start:]) + 1,
-		Message: fmt.Sprintf(format, args...),
-	}
-}
-
 type reader struct {
-	document string
-	at       int
+	source
+	at int
 }
 
 func (r *reader) errorf(format string, args ...any) error {
-	return errorAt(r.document, r.at, format, args...)
+	return r.errorAt(r.at, format, args...)
 }
 
 // peek skips white space and tells the next octet, 0 at the end. U+0000 itself is outside the character set.
@@ -137,8 +125,9 @@ func (r *reader) value(depth int) (node, error) {
 	case c == 0:
 		return n, r.errorf("the text ends where a value belongs")
 	default:
-		n.kind, err = r.scalar()
+		n.kind, n.text, err = r.scalar()
 	}
+	n.end = r.at
 	return n, err
 }
 
@@ -155,7 +144,7 @@ func (r *reader) object(depth int) ([]member, error) {
 			return nil, err
 		}
 		if seen[m.name] {
-			return nil, errorAt(r.document, m.at, "the member %q is given twice", m.name)
+			return nil, r.errorAt(m.at, "the member %q is given twice", m.name)
 		}
 		seen[m.name] = true
 		members = append(members, m)

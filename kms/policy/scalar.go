@@ -10,6 +10,11 @@ import (
 // string reads a string that begins at the cursor and resolves its escapes (RFC 8259 section 7).
 func (r *reader) string() (string, error) {
 	r.at++
+	// Most strings have no escapes, and are a part of the document as they are.
+	if n := strings.IndexAny(r.document[r.at:], plainEnds); n >= 0 && r.document[r.at+n] == '"' {
+		r.at += n + 1
+		return r.document[r.at-n-1 : r.at-1], nil
+	}
 	var b strings.Builder
 	for r.at < len(r.document) {
 		switch c := r.document[r.at]; {
@@ -31,6 +36,7 @@ func (r *reader) string() (string, error) {
 }
 
 const (
+	plainEnds    = "\"\\\t\n\r" // of the control characters, documents have only these
 	escapeNames  = `"\/bfnrt`
 	escapeValues = "\"\\/\b\f\n\r\t"
 )
@@ -73,9 +79,8 @@ func hexEscape(s string) rune {
 	return rune(v)
 }
 
-// scalar reads a number, true, false or null. The grammar takes none of them as values that are evaluated, so their
-// text is dropped; they are told apart for the sake of the message.
-func (r *reader) scalar() (kind, error) {
+// scalar reads a number, true, false or null, and gives its text as written.
+func (r *reader) scalar() (kind, string, error) {
 	end := r.at
 	for end < len(r.document) && strings.IndexByte(" \t\r\n,:]}", r.document[end]) < 0 {
 		end++
@@ -84,7 +89,7 @@ func (r *reader) scalar() (kind, error) {
 	var k kind
 	switch {
 	case !json.Valid([]byte(word)):
-		return 0, r.errorf("a value belongs here")
+		return 0, "", r.errorf("a value belongs here")
 	case word == "true" || word == "false":
 		k = boolKind
 	case word == "null":
@@ -93,5 +98,5 @@ func (r *reader) scalar() (kind, error) {
 		k = numberKind
 	}
 	r.at = end
-	return k, nil
+	return k, word, nil
 }
