@@ -22,6 +22,9 @@ func digest(r authenticRow) []byte {
 	return append([]byte(rowLabel+" digest\x00"), sum[:]...)
 }
 
+// AuthenticRow is a pointer to a row with a MAC.
+type AuthenticRow = authenticRow
+
 // authenticRow is a row with a MAC.
 type authenticRow interface {
 	octets() []byte
@@ -37,7 +40,7 @@ func (r *KeyRow) octets() []byte {
 		b = appendString(b, s)
 	}
 	for _, n := range []int64{r.Rev, int64(r.Current), int64(r.CreatedAt), int64(r.DeletionAt), int64(r.WindowDays),
-		int64(r.RotationPeriodDays), int64(r.RotationBase), int64(r.OnDemandRotations), int64(r.TagCount)} {
+		int64(r.RotationPeriodDays), int64(r.RotationBase), int64(r.OnDemandRotations), int64(r.TagCount), r.PolicyRev} {
 		b = appendInt(b, n)
 	}
 	return b
@@ -65,7 +68,7 @@ func (r *UsesRow) octets() []byte {
 
 func (r *PolicyRow) octets() []byte {
 	b := appendString(tableOctets("policies"), string(r.KeyID))
-	return appendString(appendInt(b, r.Rev), r.Document)
+	return appendString(appendString(appendInt(b, r.Rev), r.Document), string(r.Bound))
 }
 
 func (r *TagRow) octets() []byte {
@@ -175,6 +178,12 @@ func (s rowSigner) signChange(ctx context.Context, c Change) (Change, error) {
 	c.Policies, err = signed[PolicyRow](ctx, s, c.Policies, err)
 	c.Tags, err = signed[TagRow](ctx, s, c.Tags, err)
 	c.Aliases, err = signed[AliasRow](ctx, s, c.Aliases, err)
+	c.Accounts, err = signed[AccountRow](ctx, s, c.Accounts, err)
+	c.Principals, err = signed[PrincipalRow](ctx, s, c.Principals, err)
+	c.PrincipalPolicies, err = signed[PrincipalPolicyRow](ctx, s, c.PrincipalPolicies, err)
+	c.AccessKeys, err = signed[AccessKeyRow](ctx, s, c.AccessKeys, err)
+	c.SessionKeys, err = signed[SessionKeyRow](ctx, s, c.SessionKeys, err)
+	c.Grants, err = signed[GrantRow](ctx, s, c.Grants, err)
 	c.Events, err = signed[EventRow](ctx, s, c.Events, err)
 	return c, err
 }

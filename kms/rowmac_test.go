@@ -31,7 +31,10 @@ func (m macToken) MAC(_ context.Context, id device.ObjectID, message []byte) ([]
 
 // tables has one empty row of every table with authentication codes.
 func tables() []authenticRow {
-	return []authenticRow{&KeyRow{}, &GenerationRow{}, &UsesRow{}, &PolicyRow{}, &TagRow{}, &AliasRow{}, &BirthRow{}, &MetaRow{}}
+	return []authenticRow{
+		&KeyRow{}, &GenerationRow{}, &UsesRow{}, &PolicyRow{}, &TagRow{}, &AliasRow{}, &BirthRow{}, &MetaRow{}, &EventRow{},
+		&AccountRow{}, &PrincipalRow{}, &PrincipalPolicyRow{}, &AccessKeyRow{}, &SessionKeyRow{}, &GrantRow{},
+	}
 }
 
 // column is one leaf of a row: a column, or one part of a compound one.
@@ -160,7 +163,17 @@ func TestATamperedRowIsNamedByTableAndKey(t *testing.T) {
 		`table tags, key "k", tag "a\nb"`:         &TagRow{KeyID: "k", Key: "a\nb"},
 		`table aliases, name "alias/x"`:           &AliasRow{Name: "alias/x"},
 		"table births, object " + object.String(): &BirthRow{Object: object},
-		"table meta": &MetaRow{},
+		"table meta":                  &MetaRow{},
+		`table outbox, event "e"`:     &EventRow{ID: "e"},
+		`table accounts, id "1"`:      &AccountRow{ID: "1"},
+		`table principals, id "AIDA"`: &PrincipalRow{ID: "AIDA"},
+		`table principal_policies, principal "AIDA", name "a\nb"`: &PrincipalPolicyRow{Principal: "AIDA", Name: "a\nb"},
+		`table access_keys, id "AKIA"`:                            &AccessKeyRow{ID: "AKIA"},
+		`table session_keys, id "s"`:                              &SessionKeyRow{ID: "s"},
+		`table grants, key "k", id "0a"`:                          &GrantRow{KeyID: "k", ID: "0a"},
+	}
+	if len(want) != len(tables()) {
+		t.Errorf("%d names for %d tables", len(want), len(tables()))
 	}
 	signer := rowSigner{device: macToken{}}
 	for what, row := range want {
@@ -182,24 +195,46 @@ func TestATokenThatDoesNotAnswerIsNoTampering(t *testing.T) {
 	}
 }
 
-func TestSigningAChangeLeavesTheCallersRowsAlone(t *testing.T) {
-	signer := rowSigner{device: macToken{}}
-	change := Change{
-		Keys: []KeyRow{{ID: "k"}}, Generations: []GenerationRow{{KeyID: "k"}}, Uses: []UsesRow{{KeyID: "k"}},
-		Policies: []PolicyRow{{KeyID: "k"}}, Tags: []TagRow{{KeyID: "k"}}, Aliases: []AliasRow{{Name: "alias/x"}},
+// everyRow is a change with one empty row in each member that has authentication codes, as many as tables has but for the
+// two that are not part of a change.
+func everyRow(t *testing.T) (Change, []string) {
+	t.Helper()
+	var c Change
+	var members []string
+	v := reflect.ValueOf(&c).Elem()
+	for i := range v.NumField() {
+		name := v.Type().Field(i).Name
+		if v.Field(i).Kind() != reflect.Slice || strings.HasPrefix(name, "Drop") {
+			continue
+		}
+		if _, ok := reflect.New(v.Field(i).Type().Elem()).Interface().(authenticRow); ok {
+			v.Field(i).Set(reflect.MakeSlice(v.Field(i).Type(), 1, 1))
+			members = append(members, name)
+		}
 	}
+	if len(members) != len(tables())-2 {
+		t.Fatalf("a change has %v, which are not all tables", members)
+	}
+	return c, members
+}
+
+func rowIn(c *Change, member string) authenticRow {
+	return reflect.ValueOf(c).Elem().FieldByName(member).Index(0).Addr().Interface().(authenticRow)
+}
+
+func TestSigningAChangeSignsEveryRowAndLeavesTheCallersAlone(t *testing.T) {
+	signer := rowSigner{device: macToken{}}
+	change, members := everyRow(t)
 	signed, err := signer.signChange(t.Context(), change)
 	if err != nil {
 		t.Fatal(err)
 	}
-	before := []authenticRow{&change.Keys[0], &change.Generations[0], &change.Uses[0], &change.Policies[0], &change.Tags[0], &change.Aliases[0]}
-	after := []authenticRow{&signed.Keys[0], &signed.Generations[0], &signed.Uses[0], &signed.Policies[0], &signed.Tags[0], &signed.Aliases[0]}
-	for i := range before {
-		if *before[i].mac() != nil {
-			t.Errorf("%s was changed", before[i].what())
+	for _, member := range members {
+		if *rowIn(&change, member).mac() != nil {
+			t.Errorf("the caller's %s were changed", member)
 		}
-		if err := signer.verify(t.Context(), after[i]); err != nil {
-			t.Error(err)
+		if err := signer.verify(t.Context(), rowIn(&signed, member)); err != nil {
+			t.Errorf("%s: %v", member, err)
 		}
 	}
 }

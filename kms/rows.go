@@ -29,7 +29,8 @@ type KeyRow struct {
 	RotationBase       Micros // when automatic rotation was enabled or its period changed
 	OnDemandRotations  int    // how many rotations on demand the key has had
 
-	TagCount int // how many tags the key has, so that a removed one is missed
+	TagCount  int   // how many tags the key has, so that a removed one is missed
+	PolicyRev int64 // the revision of its policy, so that an older policy is not taken for it
 
 	MAC []byte
 }
@@ -75,6 +76,7 @@ type PolicyRow struct {
 	KeyID    KeyID
 	Rev      int64
 	Document string
+	Bound    Bindings // whom the principals that it names were when it was written
 	MAC      []byte
 }
 

@@ -15,6 +15,8 @@ var (
 	ErrConflict = errors.New("the row has changed since it was read")
 	// ErrAliasLimit: the key already has as many aliases as allowed; nothing was changed.
 	ErrAliasLimit = errors.New("the key has too many aliases")
+	// ErrGrantLimit: the key already has as many grants as allowed; nothing was changed.
+	ErrGrantLimit = errors.New("the key has too many grants")
 )
 
 // Store keeps the rows. Every method may be called concurrently. What Apply acknowledged survives a crash of the
@@ -36,7 +38,10 @@ type Store interface {
 	// Generations lists every generation of every key of every account, by key id and number.
 	Generations(ctx context.Context) ([]GenerationRow, error)
 
-	// Apply makes a change, all of it or nothing, durably: ErrConflict, ErrAliasLimit.
+	IdentityStore
+	GrantStore
+
+	// Apply makes a change, all of it or nothing, durably: ErrConflict, ErrAliasLimit, ErrGrantLimit.
 	Apply(ctx context.Context, c Change) error
 
 	// PutBirth records the intent to make an object. The id must be new.
@@ -70,15 +75,38 @@ type Change struct {
 	// key that Aliases gives one to. 0: no bound.
 	MaxAliases  int
 	Aliases     []AliasRow
-	DropAliases []AliasRow        // by Account and Name, at Rev
-	Births      []device.ObjectID // intents fulfilled by this change; each must be open
-	Events      []EventRow
+	DropAliases []AliasRow // by Account and Name, at Rev
+
+	Accounts              []AccountRow
+	Principals            []PrincipalRow
+	PrincipalPolicies     []PrincipalPolicyRow
+	AccessKeys            []AccessKeyRow
+	SessionKeys           []SessionKeyRow
+	DropPrincipalPolicies []PrincipalPolicyRow // by Principal and Name, at Rev
+	DropAccessKeys        []AccessKeyRow       // by ID, at Rev
+	DropPrincipals        []PrincipalRow       // by ID, at Rev; what belongs to one goes before it
+	DropAccounts          []AccountRow         // by ID, at Rev; ErrConflict while one has keys or principals
+	DropSessionKeys       []SessionKeyRow      // by ID, at Rev
+
+	// MaxGrants bounds how many grants a key may have after the change, counted inside the transaction for each key
+	// that Grants gives one to. 0: no bound.
+	MaxGrants  int
+	Grants     []GrantRow
+	DropGrants []GrantRow // by KeyID and ID, at Rev
+
+	Births []device.ObjectID // intents fulfilled by this change; each must be open
+	Events []EventRow
 }
 
-// Expectation is a key row (Key set) or an alias row (Account and Alias set) at a revision; 0: it must not exist.
+// Expectation is a row at a revision, which the change was decided on and does not write; 0: it must not exist. It is the
+// row of a key (Key set alone), an alias (Account and Alias), a principal (Principal), an access key (AccessKey), an
+// account (Account alone) or a grant (Key and Grant).
 type Expectation struct {
-	Key     KeyID
-	Account AccountID
-	Alias   string
-	Rev     int64
+	Key       KeyID
+	Account   AccountID
+	Alias     string
+	Principal PrincipalID
+	AccessKey AccessKeyID
+	Grant     GrantID
+	Rev       int64
 }

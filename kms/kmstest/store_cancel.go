@@ -24,10 +24,9 @@ func testStoreCancelled(s shelf) {
 	} {
 		s.mustBe(what, err, context.Canceled)
 	}
-	_, err := s.Key(ctx, storeKeyID(1))
-	s.mustBe("read a key", err, context.Canceled)
-	_, err = s.Keys(ctx, storeAccount, "", 1)
-	s.mustBe("list keys", err, context.Canceled)
+	for what, err := range s.reads(ctx) {
+		s.mustBe(what, err, context.Canceled)
+	}
 	s.equal("contents", s.contents(), before)
 }
 

@@ -1,7 +1,6 @@
 package kmstest
 
 import (
-	"context"
 	"errors"
 	"os"
 	"os/exec"
@@ -19,7 +18,7 @@ var storeFlaws = []struct {
 	caught string
 	wrap   func(s kms.Store) kms.Store
 }{
-	{"forgets expectations", "a change that fails at any member changes nothing/an expected key at 2",
+	{"forgets expectations", "a change that fails at any member changes nothing/Expect 0 at 2",
 		spoilsChanges(func(c *kms.Change) { c.Expect = nil })},
 	{"ignores the alias limit", "many changes at once do not exceed the alias limit",
 		spoilsChanges(func(c *kms.Change) { c.MaxAliases = 0 })},
@@ -49,8 +48,44 @@ var storeFlaws = []struct {
 		func(s kms.Store) kms.Store { return neverCancelled{s} }},
 	{"lists the page marker again", "keys are listed by account in ascending order and in pages",
 		func(s kms.Store) kms.Store { return includesMarker{s} }},
+	{"ignores the grant limit", "many changes at once do not exceed the grant limit",
+		spoilsChanges(func(c *kms.Change) { c.MaxGrants = 0 })},
+	{"counts grants that are dropped", "a change that fails at any member changes nothing",
+		func(s kms.Store) kms.Store { return countsDropped{s} }},
+	{"forgets a binding", "a principal comes with its policies and nothing else",
+		spoilsChanges(func(c *kms.Change) {
+			for i := range c.Principals {
+				c.Principals[i].TrustBound = ""
+			}
+		})},
+	{"keeps dropped session keys", "a change that fails at any member changes nothing/DropSessionKeys 0 at 2",
+		spoilsChanges(func(c *kms.Change) { c.DropSessionKeys = nil })},
+	{"drops the access keys of a principal with it", "a change that fails at any member changes nothing/a dropped principal that has an access key",
+		func(s kms.Store) kms.Store { return cascades{s} }},
+	{"finds names in their own case", "a principal is found by its name in any case",
+		func(s kms.Store) kms.Store { return heedsCase{s} }},
+	{"reads a principal in parts", "a principal read during changes is of one revision",
+		func(s kms.Store) kms.Store { return readsPrincipalInParts{s} }},
+	{"finds a grantee's sessions too", "grants are found by id, grantee and name",
+		func(s kms.Store) kms.Store { return findsByPrefix{s} }},
+	{"finds grants without a name", "grants are found by id, grantee and name",
+		func(s kms.Store) kms.Store { return findsUnnamed{s} }},
+	{"forgets the key of a page marker", "retirable grants are listed across keys in ascending order and in pages",
+		func(s kms.Store) kms.Store { return forgetsMarkerKey{s} }},
+	{"lists session keys oldest first", "credentials are listed by principal, session keys by age",
+		func(s kms.Store) kms.Store { return oldestFirst{s} }},
 	{"drains everything", "events leave in the order of their transactions",
 		func(s kms.Store) kms.Store { return drainsAll{s} }},
+}
+
+// storeFlawed gives a store the flaw of a name, if there is one.
+func storeFlawed(s kms.Store, name string) kms.Store {
+	for _, f := range storeFlaws {
+		if f.name == name {
+			return f.wrap(s)
+		}
+	}
+	return s
 }
 
 const storeFlawVariable = "KMSTEST_STORE_FLAW"
@@ -63,12 +98,7 @@ func TestStoreKeepsTheContract(t *testing.T) {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() { s.Close() })
-		for _, f := range storeFlaws {
-			if f.name == os.Getenv(storeFlawVariable) {
-				return f.wrap(s)
-			}
-		}
-		return s
+		return storeFlawed(s, os.Getenv(storeFlawVariable))
 	})
 }
 
@@ -90,91 +120,4 @@ func TestStoreContractCatches(t *testing.T) {
 			}
 		})
 	}
-}
-
-type spoiler struct {
-	kms.Store
-	spoil func(c *kms.Change)
-}
-
-func (s spoiler) Apply(ctx context.Context, c kms.Change) error {
-	s.spoil(&c)
-	return s.Store.Apply(ctx, c)
-}
-
-func spoilsChanges(spoil func(c *kms.Change)) func(kms.Store) kms.Store {
-	return func(s kms.Store) kms.Store { return spoiler{s, spoil} }
-}
-
-type appliesInParts struct{ kms.Store }
-
-func (s appliesInParts) Apply(ctx context.Context, c kms.Change) error {
-	rest := kms.Change{Births: c.Births, Events: c.Events}
-	c.Births, c.Events = nil, nil
-	if err := s.Store.Apply(ctx, c); err != nil {
-		return err
-	}
-	return s.Store.Apply(ctx, rest)
-}
-
-type lastWins struct{ kms.Store }
-
-func (s lastWins) Apply(ctx context.Context, c kms.Change) error {
-	if err := s.Store.Apply(ctx, c); !errors.Is(err, kms.ErrConflict) {
-		return err
-	}
-	return nil
-}
-
-type readsInParts struct{ kms.Store }
-
-func (s readsInParts) Key(ctx context.Context, id kms.KeyID) (kms.KeyRecord, error) {
-	first, err := s.Store.Key(ctx, id)
-	if err != nil {
-		return first, err
-	}
-	second, err := s.Store.Key(ctx, id)
-	first.Tags = second.Tags
-	return first, err
-}
-
-type givesUp struct{ kms.Store }
-
-func (s givesUp) Apply(ctx context.Context, c kms.Change) error {
-	done := make(chan error, 1)
-	go func() { done <- s.Store.Apply(context.WithoutCancel(ctx), c) }()
-	select {
-	case err := <-done:
-		return err
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
-
-type neverCancelled struct{ kms.Store }
-
-func (s neverCancelled) Apply(ctx context.Context, c kms.Change) error {
-	return s.Store.Apply(context.WithoutCancel(ctx), c)
-}
-
-type includesMarker struct{ kms.Store }
-
-func (s includesMarker) Keys(ctx context.Context, account kms.AccountID, after kms.KeyID, limit int) ([]kms.KeyRow, error) {
-	if after != "" {
-		after = after[:len(after)-1]
-	}
-	return s.Store.Keys(ctx, account, after, limit)
-}
-
-type drainsAll struct{ kms.Store }
-
-func (s drainsAll) Drained(ctx context.Context, ids []string) error {
-	events, err := s.Outbox(ctx, storeAll)
-	if err != nil {
-		return err
-	}
-	for _, e := range events {
-		ids = append(ids, e.ID)
-	}
-	return s.Store.Drained(ctx, ids)
 }

@@ -50,6 +50,12 @@ func (d dice) object() (id device.ObjectID) {
 	return id
 }
 
+func (s shelf) dice() dice {
+	seed := rand.Uint64()
+	s.t.Logf("seed %d", seed)
+	return dice{rand.New(rand.NewPCG(seed, 0))}
+}
+
 func pick[T ~string](d dice, set keyspec.Set[T]) T { return set.Values()[d.IntN(len(set.Values()))] }
 
 func (d dice) account() kms.AccountID {
@@ -62,7 +68,8 @@ func (d dice) key(n int, rev int64) kms.KeyRow {
 		Spec: pick(d, keyspec.KeySpecs), Usage: pick(d, keyspec.KeyUsages), Origin: pick(d, keyspec.Origins),
 		Manager: pick(d, keyspec.KeyManagers), Description: d.text(), Current: d.Uint32(),
 		CreatedAt: kms.Micros(d.int64()), DeletionAt: kms.Micros(d.int64()), WindowDays: d.count(),
-		RotationPeriodDays: d.count(), RotationBase: kms.Micros(d.int64()), OnDemandRotations: d.count(), TagCount: d.count(), MAC: d.octets(),
+		RotationPeriodDays: d.count(), RotationBase: kms.Micros(d.int64()), OnDemandRotations: d.count(), TagCount: d.count(),
+		PolicyRev: d.int64(), MAC: d.octets(),
 	}
 }
 
@@ -83,7 +90,7 @@ func (d dice) generation(n int, number uint32, rev int64) kms.GenerationRow {
 func (d dice) family(n int, rev int64) kms.Change {
 	c := kms.Change{
 		Keys:     []kms.KeyRow{d.key(n, rev)},
-		Policies: []kms.PolicyRow{{KeyID: storeKeyID(n), Rev: rev, Document: d.text(), MAC: d.octets()}},
+		Policies: []kms.PolicyRow{{KeyID: storeKeyID(n), Rev: rev, Document: d.text(), Bound: kms.Bindings(d.text()), MAC: d.octets()}},
 	}
 	for _, number := range []uint32{1, 2, uint32(100 + n), math.MaxUint32} {
 		c.Generations = append(c.Generations, d.generation(n, number, rev))
@@ -107,9 +114,7 @@ func (d dice) family(n int, rev int64) kms.Change {
 // testStoreRandomRows makes keys with any content, replaces every row of them with another, and makes births and
 // events; each time all of it must come back.
 func testStoreRandomRows(s shelf) {
-	seed := rand.Uint64()
-	s.t.Logf("seed %d", seed)
-	d := dice{rand.New(rand.NewPCG(seed, 0))}
+	d := s.dice()
 	for rev := range int64(3) {
 		for n := range 40 {
 			c := d.family(n, rev+1)

@@ -8,12 +8,14 @@ import (
 )
 
 func testStoreEmpty(s shelf) {
-	_, err := s.Meta(s.ctx())
-	s.mustBe("read meta", err, kms.ErrNotFound)
-	_, err = s.Key(s.ctx(), storeKeyID(1))
-	s.mustBe("read a key", err, kms.ErrNotFound)
-	_, err = s.Alias(s.ctx(), storeAccount, storeAlias(1))
-	s.mustBe("read an alias", err, kms.ErrNotFound)
+	errs := s.reads(s.ctx())
+	for _, what := range []string{"Meta", "Key", "Alias", "Account", "Principal", "PrincipalNamed", "AccessKey", "Grant"} {
+		s.mustBe(what, errs[what], kms.ErrNotFound)
+		delete(errs, what)
+	}
+	for what, err := range errs {
+		s.must(what, err)
+	}
 	s.equal("contents", s.contents(), contents{})
 }
 

@@ -32,7 +32,7 @@ func storeKey(n int, rev int64) kms.KeyRow {
 	return kms.KeyRow{
 		ID: storeKeyID(n), Account: storeAccount, Rev: rev, State: keyspec.StateEnabled, Spec: keyspec.SymmetricDefault,
 		Usage: keyspec.EncryptDecrypt, Origin: keyspec.OriginKMS, Manager: keyspec.ManagerCustomer, Current: 1,
-		Description: fmt.Sprintf("key %d at %d", n, rev), CreatedAt: 1_700_000_000_000_000, MAC: storeMAC("key"),
+		Description: fmt.Sprintf("key %d at %d", n, rev), CreatedAt: 1_700_000_000_000_000, PolicyRev: rev, MAC: storeMAC("key"),
 	}
 }
 
@@ -51,7 +51,7 @@ func storeUses(n int, number uint32, rev int64) kms.UsesRow {
 }
 
 func storePolicy(n int, rev int64) kms.PolicyRow {
-	return kms.PolicyRow{KeyID: storeKeyID(n), Rev: rev, Document: fmt.Sprintf(`{"Id":"%d at %d"}`, n, rev), MAC: storeMAC("policy")}
+	return kms.PolicyRow{KeyID: storeKeyID(n), Rev: rev, Document: fmt.Sprintf(`{"Id":"%d at %d"}`, n, rev), Bound: storeBound(n), MAC: storeMAC("policy")}
 }
 
 func storeTag(n int, key string, position, rev int64) kms.TagRow {
@@ -87,6 +87,7 @@ func storeFamily(n int) kms.Change {
 		Policies:    []kms.PolicyRow{storePolicy(n, 1)},
 		Tags:        []kms.TagRow{storeTag(n, "z", 1, 1), storeTag(n, "a", 2, 1)},
 		Aliases:     []kms.AliasRow{storeAliasOf(n, storeAlias(n), 1), storeAliasOf(n, storeAlias(n)+"b", 1)},
+		Grants:      []kms.GrantRow{storeGrant(n, 1, 1), storeGrant(n, 2, 1)},
 		Events:      []kms.EventRow{storeEvent(fmt.Sprint("made ", n))},
 	}
 }

@@ -3,7 +3,6 @@ package kmstest
 import (
 	"context"
 	"errors"
-	"fmt"
 	"reflect"
 	"testing"
 
@@ -77,64 +76,4 @@ func copyCanonical(dst, src reflect.Value) {
 	default:
 		dst.Set(src)
 	}
-}
-
-// contents is everything that a store shows.
-type contents struct {
-	Meta        []kms.MetaRow
-	Records     []kms.KeyRecord
-	Aliases     []kms.AliasRow
-	Generations []kms.GenerationRow
-	Births      []kms.BirthRow
-	Outbox      []kms.EventRow
-}
-
-func (s shelf) contents() contents {
-	s.t.Helper()
-	c, err := s.read()
-	s.must("read everything", err)
-	return c
-}
-
-func (s shelf) read() (c contents, err error) {
-	ctx := s.ctx()
-	switch meta, err := s.Meta(ctx); {
-	case err == nil:
-		c.Meta = []kms.MetaRow{meta}
-	case !errors.Is(err, kms.ErrNotFound):
-		return c, err
-	}
-	for _, account := range []kms.AccountID{storeAccount, storeOtherAccount} {
-		keys, err := s.Keys(ctx, account, "", storeAll)
-		if err != nil {
-			return c, err
-		}
-		for _, key := range keys {
-			record, err := s.Key(ctx, key.ID)
-			if err != nil {
-				return c, err
-			}
-			if !reflect.DeepEqual(canonical(record.Key), canonical(key)) {
-				return c, fmt.Errorf("a key is listed as %+v and read as %+v", key, record.Key)
-			}
-			c.Records = append(c.Records, record)
-		}
-		aliases, err := s.Aliases(ctx, account, "", "", storeAll)
-		if err != nil {
-			return c, err
-		}
-		c.Aliases = append(c.Aliases, aliases...)
-	}
-	return s.readRest(c)
-}
-
-func (s shelf) readRest(c contents) (_ contents, err error) {
-	if c.Generations, err = s.Generations(s.ctx()); err != nil {
-		return c, err
-	}
-	if c.Births, err = s.Births(s.ctx()); err != nil {
-		return c, err
-	}
-	c.Outbox, err = s.Outbox(s.ctx(), storeAll)
-	return c, err
 }

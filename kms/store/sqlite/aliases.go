@@ -2,7 +2,6 @@ package sqlite
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
 
 	"github.com/keyhold/keyhold/kms"
@@ -22,41 +21,21 @@ func scanAlias(row scanner) (kms.AliasRow, error) {
 
 // Alias reads one alias.
 func (s *Store) Alias(ctx context.Context, account kms.AccountID, name string) (kms.AliasRow, error) {
-	verb := fmt.Sprintf("read alias %q", name)
-	rows, err := list(ctx, s, verb, scanAlias,
+	return one(ctx, s, fmt.Sprintf("read alias %q", name), scanAlias,
 		"SELECT "+aliases.columns+" FROM aliases WHERE account = ? AND name = ?", account, name)
-	if err != nil {
-		return kms.AliasRow{}, err
-	}
-	if len(rows) == 0 {
-		return kms.AliasRow{}, fmt.Errorf("%s: %w", verb, kms.ErrNotFound)
-	}
-	return rows[0], nil
 }
 
-// Aliases lists an account's aliases, or those of one key.
+// Aliases lists an account's aliases, or those of one key. The index is named because SQLite would look at all aliases of
+// the account, to have them in order.
 func (s *Store) Aliases(ctx context.Context, account kms.AccountID, key kms.KeyID, after string, limit int) ([]kms.AliasRow, error) {
 	const end = " AND name > ? ORDER BY name LIMIT ?"
-	query, args := "SELECT "+aliases.columns+" FROM aliases WHERE account = ?", []any{account}
+	query, args := " WHERE account = ?", []any{account}
 	if key != "" {
-		query, args = query+" AND key_id = ?", append(args, key)
+		query, args = " INDEXED BY aliases_by_key WHERE account = ? AND key_id = ?", append(args, key)
 	}
-	return list(ctx, s, "list aliases", scanAlias, query+end, append(args, after, max(limit, 0))...)
+	return list(ctx, s, "list aliases", scanAlias, "SELECT "+aliases.columns+" FROM aliases"+query+end, append(args, after, max(limit, 0))...)
 }
 
-// underLimit answers kms.ErrAliasLimit for an alias whose key has more than limit of them. 0: no limit.
-func underLimit(limit int) func(context.Context, *sql.Tx, kms.AliasRow) error {
-	return func(ctx context.Context, tx *sql.Tx, a kms.AliasRow) error {
-		if limit == 0 {
-			return nil
-		}
-		var n int
-		if err := tx.QueryRowContext(ctx, "SELECT count(*) FROM aliases WHERE key_id = ?", a.KeyID).Scan(&n); err != nil {
-			return fmt.Errorf("count the aliases of key %s: %w", a.KeyID, err)
-		}
-		if n > limit {
-			return fmt.Errorf("key %s with %d aliases: %w", a.KeyID, n, kms.ErrAliasLimit)
-		}
-		return nil
-	}
-}
+var aliasLimit = limit{"aliases", "SELECT count(*) FROM aliases WHERE key_id = ?", kms.ErrAliasLimit}
+
+func keyOfAlias(a kms.AliasRow) kms.KeyID { return a.KeyID }

@@ -3,7 +3,6 @@ package sqlite
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"fmt"
 
 	"github.com/keyhold/keyhold/kms"
@@ -12,7 +11,7 @@ import (
 // part is some of what a transaction does.
 type part func(context.Context, *sql.Tx) error
 
-// Apply makes a change, all of it or nothing: kms.ErrConflict, kms.ErrAliasLimit.
+// Apply makes a change, all of it or nothing: kms.ErrConflict, kms.ErrAliasLimit, kms.ErrGrantLimit.
 func (s *Store) Apply(ctx context.Context, c kms.Change) error {
 	err := s.write(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		for _, do := range parts(c) {
@@ -28,7 +27,8 @@ func (s *Store) Apply(ctx context.Context, c kms.Change) error {
 	return nil
 }
 
-// parts are what a change does, in the order of its fields. Aliases are counted when all of them are in place.
+// parts are what a change does, in the order of its fields. Rows that have a limit are counted when all of them
+// are in place.
 func parts(c kms.Change) []part {
 	return []part{
 		every(c.Expect, expect),
@@ -40,7 +40,20 @@ func parts(c kms.Change) []part {
 		every(c.DropTags, tags.drop),
 		every(c.Aliases, aliases.put),
 		every(c.DropAliases, aliases.drop),
-		every(c.Aliases, underLimit(c.MaxAliases)),
+		within(c.MaxAliases, aliasLimit, c.Aliases, keyOfAlias),
+		every(c.Accounts, accounts.put),
+		every(c.Principals, principals.put),
+		every(c.PrincipalPolicies, principalPolicies.put),
+		every(c.AccessKeys, accessKeys.put),
+		every(c.SessionKeys, sessionKeys.put),
+		every(c.DropPrincipalPolicies, principalPolicies.drop),
+		every(c.DropAccessKeys, accessKeys.drop),
+		every(c.DropPrincipals, principals.drop),
+		every(c.DropAccounts, accounts.drop),
+		every(c.DropSessionKeys, sessionKeys.drop),
+		every(c.Grants, grants.put),
+		every(c.DropGrants, grants.drop),
+		within(c.MaxGrants, grantLimit, c.Grants, keyOfGrant),
 		every(c.Births, fulfil),
 		every(c.Events, post),
 	}
@@ -55,24 +68,4 @@ func every[Row any](rows []Row, do func(context.Context, *sql.Tx, Row) error) pa
 		}
 		return nil
 	}
-}
-
-// expect answers kms.ErrConflict unless a row is at the revision that the change was made for.
-func expect(ctx context.Context, tx *sql.Tx, e kms.Expectation) error {
-	query, args := "SELECT rev FROM keys WHERE id = ?", []any{e.Key}
-	if e.Key == "" {
-		query, args = "SELECT rev FROM aliases WHERE account = ? AND name = ?", []any{e.Account, e.Alias}
-	}
-	var rev int64
-	err := tx.QueryRowContext(ctx, query, args...).Scan(&rev)
-	if errors.Is(err, sql.ErrNoRows) {
-		err = nil
-	}
-	if err == nil && rev != e.Rev {
-		err = kms.ErrConflict
-	}
-	if err != nil {
-		return fmt.Errorf("expect %v at revision %d: %w", args, e.Rev, err)
-	}
-	return nil
 }

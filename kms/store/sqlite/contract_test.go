@@ -3,7 +3,9 @@ package sqlite_test
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -69,14 +71,18 @@ func TestStoreIsDurable(t *testing.T) {
 func TestRowsReferToRowsThatExist(t *testing.T) {
 	s := create(t, t.TempDir())
 	for name, c := range map[string]kms.Change{
-		"generation": {Generations: []kms.GenerationRow{{KeyID: "none", Number: 1, Rev: 1}}},
-		"uses":       {Uses: []kms.UsesRow{{KeyID: "none", Number: 1, Rev: 1}}},
-		"policy":     {Policies: []kms.PolicyRow{{KeyID: "none", Rev: 1}}},
-		"tag":        {Tags: []kms.TagRow{{KeyID: "none", Key: "k", Rev: 1}}},
-		"alias":      {Aliases: []kms.AliasRow{{Account: "a", Name: "n", KeyID: "none", Rev: 1}}},
+		"generation":      {Generations: []kms.GenerationRow{{KeyID: "none", Number: 1, Rev: 1}}},
+		"uses":            {Uses: []kms.UsesRow{{KeyID: "none", Number: 1, Rev: 1}}},
+		"policy":          {Policies: []kms.PolicyRow{{KeyID: "none", Rev: 1}}},
+		"tag":             {Tags: []kms.TagRow{{KeyID: "none", Key: "k", Rev: 1}}},
+		"alias":           {Aliases: []kms.AliasRow{{Account: "a", Name: "n", KeyID: "none", Rev: 1}}},
+		"grant":           {Grants: []kms.GrantRow{{KeyID: "none", ID: "g", Rev: 1}}},
+		"access key":      {AccessKeys: []kms.AccessKeyRow{{ID: "k", Principal: "none", Rev: 1}}},
+		"identity policy": {PrincipalPolicies: []kms.PrincipalPolicyRow{{Principal: "none", Name: "n", Rev: 1}}},
 	} {
-		if err := s.Apply(t.Context(), c); err == nil {
-			t.Errorf("a %s of no key was stored", name)
+		err := s.Apply(t.Context(), c)
+		if !errors.Is(err, kms.ErrConflict) || !strings.Contains(err.Error(), "FOREIGN KEY") || !strings.Contains(err.Error(), "table ") {
+			t.Errorf("a %s of nothing: %v", name, err)
 		}
 	}
 }

@@ -7,6 +7,8 @@ import (
 	"syscall"
 
 	"github.com/mattn/go-sqlite3"
+
+	"github.com/keyhold/keyhold/kms"
 )
 
 // The refusals that a caller can act on. Each is wrapped in one sentence that names the file or directory and the
@@ -69,4 +71,20 @@ func classify(err error) error {
 func isUncertain(err error) bool {
 	var lite sqlite3.Error
 	return errors.As(err, &lite) && lite.Code == sqlite3.ErrIoErr
+}
+
+// standsInTheWay are the constraints that tell of another row: one that is there, or refers to the row, or that the row
+// refers to and that is gone.
+var standsInTheWay = []sqlite3.ErrNoExtended{
+	sqlite3.ErrConstraintUnique, sqlite3.ErrConstraintPrimaryKey, sqlite3.ErrConstraintForeignKey, sqlite3.ErrConstraintTrigger,
+}
+
+// conflicting adds kms.ErrConflict to the violation of a constraint that another change may be the cause of: whoever
+// decided on the change did not see the row.
+func conflicting(err error) error {
+	var lite sqlite3.Error
+	if errors.As(err, &lite) && slices.Contains(standsInTheWay, lite.ExtendedCode) {
+		return fmt.Errorf("%w: %w", kms.ErrConflict, err)
+	}
+	return err
 }

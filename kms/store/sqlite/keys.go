@@ -11,18 +11,19 @@ import (
 
 var keys = newTable("keys", keyArgs, 1, "id", "account", "rev", "state", "spec", "usage", "origin", "manager", "description",
 	"current_generation", "created_at", "deletion_at", "window_days", "rotation_period_days", "rotation_base",
-	"on_demand_rotations", "tag_count", "mac")
+	"on_demand_rotations", "tag_count", "policy_rev", "mac")
 
 func keyArgs(k kms.KeyRow) []any {
 	return []any{k.ID, k.Account, k.Rev, k.State, k.Spec, k.Usage, k.Origin, k.Manager, k.Description, k.Current,
-		k.CreatedAt, k.DeletionAt, k.WindowDays, k.RotationPeriodDays, k.RotationBase, k.OnDemandRotations, k.TagCount, octets(k.MAC)}
+		k.CreatedAt, k.DeletionAt, k.WindowDays, k.RotationPeriodDays, k.RotationBase, k.OnDemandRotations, k.TagCount,
+		k.PolicyRev, octets(k.MAC)}
 }
 
 func scanKey(row scanner) (kms.KeyRow, error) {
 	var k kms.KeyRow
 	err := row.Scan(&k.ID, &k.Account, &k.Rev, &k.State, &k.Spec, &k.Usage, &k.Origin, &k.Manager, &k.Description,
 		&k.Current, &k.CreatedAt, &k.DeletionAt, &k.WindowDays, &k.RotationPeriodDays, &k.RotationBase,
-		&k.OnDemandRotations, &k.TagCount, blob{&k.MAC})
+		&k.OnDemandRotations, &k.TagCount, &k.PolicyRev, blob{&k.MAC})
 	return k, err
 }
 

@@ -12,14 +12,7 @@ const metaColumns = "directory, account, region, token, row_key, ready, dev, cre
 
 // Meta reads the directory's own row.
 func (s *Store) Meta(ctx context.Context) (kms.MetaRow, error) {
-	rows, err := list(ctx, s, "read meta", scanMeta, "SELECT "+metaColumns+" FROM meta")
-	if err != nil {
-		return kms.MetaRow{}, err
-	}
-	if len(rows) == 0 {
-		return kms.MetaRow{}, fmt.Errorf("read meta: %w", kms.ErrNotFound)
-	}
-	return rows[0], nil
+	return one(ctx, s, "read meta", scanMeta, "SELECT "+metaColumns+" FROM meta")
 }
 
 // PutMeta writes the directory's own row over what was there.

@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"github.com/mattn/go-sqlite3"
+
+	"github.com/keyhold/keyhold/kms"
 )
 
 func scratch(t *testing.T) *sql.DB {
@@ -97,22 +99,26 @@ func TestEveryConnectionHasItsSettings(t *testing.T) {
 
 func TestFailuresAreClassed(t *testing.T) {
 	for name, c := range map[string]struct{ err, want error }{
-		"full":                 {sqlite3.Error{Code: sqlite3.ErrFull}, ErrFull},
-		"no room for an index": {sqlite3.Error{Code: sqlite3.ErrIoErr, ExtendedCode: sqlite3.ErrIoErrSHMSize, SystemErrno: syscall.ENOSPC}, ErrFull},
-		"out of quota":         {sqlite3.Error{Code: sqlite3.ErrIoErr, SystemErrno: syscall.EDQUOT}, ErrFull},
-		"no room for a file":   {fmt.Errorf("open: %w", syscall.ENOSPC), ErrFull},
-		"read-only":            {sqlite3.Error{Code: sqlite3.ErrReadonly}, ErrReadOnly},
-		"read-only mount":      {fmt.Errorf("open: %w", syscall.EROFS), ErrReadOnly},
-		"corrupt":              {fmt.Errorf("read: %w", sqlite3.Error{Code: sqlite3.ErrCorrupt}), ErrDamaged},
-		"not a database":       {sqlite3.Error{Code: sqlite3.ErrNotADB}, ErrNotOurs},
+		"full":                       {sqlite3.Error{Code: sqlite3.ErrFull}, ErrFull},
+		"no room for an index":       {sqlite3.Error{Code: sqlite3.ErrIoErr, ExtendedCode: sqlite3.ErrIoErrSHMSize, SystemErrno: syscall.ENOSPC}, ErrFull},
+		"out of quota":               {sqlite3.Error{Code: sqlite3.ErrIoErr, SystemErrno: syscall.EDQUOT}, ErrFull},
+		"no room for a file":         {fmt.Errorf("open: %w", syscall.ENOSPC), ErrFull},
+		"read-only":                  {sqlite3.Error{Code: sqlite3.ErrReadonly}, ErrReadOnly},
+		"read-only mount":            {fmt.Errorf("open: %w", syscall.EROFS), ErrReadOnly},
+		"corrupt":                    {fmt.Errorf("read: %w", sqlite3.Error{Code: sqlite3.ErrCorrupt}), ErrDamaged},
+		"not a database":             {sqlite3.Error{Code: sqlite3.ErrNotADB}, ErrNotOurs},
+		"a name that is taken":       {sqlite3.Error{Code: sqlite3.ErrConstraint, ExtendedCode: sqlite3.ErrConstraintUnique}, kms.ErrConflict},
+		"a row that refers to it":    {sqlite3.Error{Code: sqlite3.ErrConstraint, ExtendedCode: sqlite3.ErrConstraintForeignKey}, kms.ErrConflict},
+		"a row that a trigger keeps": {sqlite3.Error{Code: sqlite3.ErrConstraint, ExtendedCode: sqlite3.ErrConstraintTrigger}, kms.ErrConflict},
 	} {
-		got := classify(c.err)
+		got := classify(conflicting(c.err))
 		if !errors.Is(got, c.want) || !errors.Is(got, c.err) {
 			t.Errorf("%s: got %v", name, got)
 		}
 	}
-	for _, err := range []error{errors.New("x"), sqlite3.Error{Code: sqlite3.ErrBusy}, fmt.Errorf("open: %w", syscall.EIO)} {
-		if got := classify(err); got.Error() != err.Error() {
+	check := sqlite3.Error{Code: sqlite3.ErrConstraint, ExtendedCode: sqlite3.ErrConstraintCheck}
+	for _, err := range []error{errors.New("x"), sqlite3.Error{Code: sqlite3.ErrBusy}, fmt.Errorf("open: %w", syscall.EIO), check} {
+		if got := classify(conflicting(err)); got.Error() != err.Error() {
 			t.Errorf("got %v for %v", got, err)
 		}
 	}

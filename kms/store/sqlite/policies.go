@@ -6,13 +6,15 @@ import (
 	"github.com/keyhold/keyhold/kms"
 )
 
-var policies = newTable("policies", policyArgs, 1, "key_id", "rev", "document", "mac")
+var policies = newTable("policies", policyArgs, 1, "key_id", "rev", "document", "bound", "mac")
 
-func policyArgs(p kms.PolicyRow) []any { return []any{p.KeyID, p.Rev, p.Document, octets(p.MAC)} }
+func policyArgs(p kms.PolicyRow) []any {
+	return []any{p.KeyID, p.Rev, p.Document, p.Bound, octets(p.MAC)}
+}
 
 func scanPolicy(row scanner) (kms.PolicyRow, error) {
 	var p kms.PolicyRow
-	err := row.Scan(&p.KeyID, &p.Rev, &p.Document, blob{&p.MAC})
+	err := row.Scan(&p.KeyID, &p.Rev, &p.Document, &p.Bound, blob{&p.MAC})
 	return p, err
 }
 

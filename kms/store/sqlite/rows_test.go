@@ -18,6 +18,15 @@ func TestAnyRowIsARowButThatOfAnInitialisation(t *testing.T) {
 		"a key of an account": {func(s *sqlite.Store) error {
 			return s.Apply(t.Context(), kms.Change{Keys: []kms.KeyRow{{ID: keyID(1), Account: "another", Rev: 1}}})
 		}, true},
+		"an account": {func(s *sqlite.Store) error {
+			return s.Apply(t.Context(), kms.Change{Accounts: []kms.AccountRow{{ID: "another", Rev: 1}}})
+		}, true},
+		"a principal": {func(s *sqlite.Store) error {
+			return s.Apply(t.Context(), kms.Change{Principals: []kms.PrincipalRow{{ID: principalID(1), Rev: 1}}})
+		}, true},
+		"a key of session tokens": {func(s *sqlite.Store) error {
+			return s.Apply(t.Context(), kms.Change{SessionKeys: []kms.SessionKeyRow{{ID: "k", Rev: 1}}})
+		}, true},
 		"a birth": {func(s *sqlite.Store) error {
 			return s.PutBirth(t.Context(), kms.BirthRow{Object: device.ObjectID{1}, KeyID: keyID(1)})
 		}, true},

@@ -71,11 +71,11 @@ func mustChangeOne(ctx context.Context, tx *sql.Tx, statement string, args ...an
 	return err
 }
 
-// exec runs a statement and returns how many rows it changed.
+// exec runs a statement and returns how many rows it changed: kms.ErrConflict if another row stands in the way.
 func exec(ctx context.Context, tx *sql.Tx, statement string, args ...any) (int64, error) {
 	result, err := tx.ExecContext(ctx, statement, args...)
 	if err != nil {
-		return 0, err
+		return 0, conflicting(err)
 	}
 	return result.RowsAffected()
 }

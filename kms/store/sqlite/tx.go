@@ -124,23 +124,15 @@ func list[T any](ctx context.Context, s *Store, verb string, scan func(scanner) 
 	return all, nil
 }
 
-// octets makes what the driver would store as NULL an empty blob; a column is never NULL.
-func octets(b []byte) []byte {
-	if b == nil {
-		return []byte{}
+// one is list for at most one row: kms.ErrNotFound when there is none.
+func one[T any](ctx context.Context, s *Store, verb string, scan func(scanner) (T, error), query string, args ...any) (T, error) {
+	var none T
+	all, err := list(ctx, s, verb, scan, query, args...)
+	if err == nil && len(all) == 0 {
+		err = fmt.Errorf("%s: %w", verb, kms.ErrNotFound)
 	}
-	return b
-}
-
-// blob scans a column that octets wrote: empty comes back as nil, whichever of the two was stored.
-type blob struct{ dest *[]byte }
-
-// Scan implements sql.Scanner.
-func (b blob) Scan(src any) error {
-	raw, ok := src.([]byte)
-	if !ok && src != nil {
-		return fmt.Errorf("scan a blob: got %T", src)
+	if err != nil {
+		return none, err
 	}
-	*b.dest = append([]byte(nil), raw...)
-	return nil
+	return all[0], nil
 }

@@ -33,6 +33,7 @@ CREATE TABLE keys (
 	rotation_base        INTEGER NOT NULL,
 	on_demand_rotations  INTEGER NOT NULL,
 	tag_count            INTEGER NOT NULL,
+	policy_rev           INTEGER NOT NULL,
 	mac                  BLOB    NOT NULL
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX keys_by_account ON keys (account, id);
@@ -70,6 +71,7 @@ CREATE TABLE policies (
 	key_id   TEXT    NOT NULL PRIMARY KEY REFERENCES keys (id),
 	rev      INTEGER NOT NULL CHECK (rev >= 1),
 	document TEXT    NOT NULL,
+	bound    TEXT    NOT NULL,
 	mac      BLOB    NOT NULL
 ) STRICT, WITHOUT ROWID;
 
