@@ -45,6 +45,11 @@ var deviceErrors = []struct {
 // wireError makes an error the wire's, once. What a caller cannot act on becomes KMSInternalException, and its cause
 // goes to the log.
 func (s *Service) wireError(ctx context.Context, c *Call, err error) *api.Error {
+	return s.mapError(ctx, err, "a request failed", "operation", c.operation, "request", c.request)
+}
+
+// mapError is wireError with what the log shall say.
+func (s *Service) mapError(ctx context.Context, err error, message string, attrs ...any) *api.Error {
 	if err == nil {
 		return nil
 	}
@@ -52,7 +57,7 @@ func (s *Service) wireError(ctx context.Context, c *Call, err error) *api.Error 
 	if errors.As(err, &wire) {
 		return wire
 	}
-	s.log.ErrorContext(ctx, "a request failed", "operation", c.operation, "request", c.request, "error", err)
+	s.log.ErrorContext(ctx, message, append(attrs, "error", err)...)
 	var closed *closedError
 	if errors.As(err, &closed) {
 		return &api.Error{Name: api.KMSInvalidStateException, Message: fmt.Sprintf(

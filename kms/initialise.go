@@ -75,10 +75,18 @@ func refuseRows(ctx context.Context, store Store, account AccountID) error {
 	if err != nil {
 		return err
 	}
-	if len(generations)+len(keys)+len(events) == 0 {
+	accounts, err := store.Accounts(ctx, "", 1)
+	if err != nil {
+		return err
+	}
+	principals, err := store.Principals(ctx, account, "", 1)
+	if err != nil {
+		return err
+	}
+	if len(generations)+len(keys)+len(events)+len(accounts)+len(principals) == 0 {
 		return nil
 	}
-	return fmt.Errorf("%w: the data directory says that it is not initialised, and has keys or events in it: restore table meta from a backup",
+	return fmt.Errorf("%w: the data directory says that it is not initialised, and has keys, principals or events in it: restore table meta from a backup",
 		&TamperError{Row: "table meta", Reason: "it was changed or removed outside Keyhold"})
 }
 

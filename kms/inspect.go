@@ -21,7 +21,9 @@ type Finding struct {
 // its canary, and that nothing is left over from a crash. It changes nothing. report gets each finding as it is made;
 // its error ends the inspection.
 func (s *Service) Inspect(ctx context.Context, report func(Finding) error) error {
-	for _, part := range []func(context.Context, func(Finding) error) error{s.inspectKeys, s.inspectAliases, s.inspectLeftovers} {
+	for _, part := range []func(context.Context, func(Finding) error) error{
+		s.inspectKeys, s.inspectAliases, s.inspectIdentities, s.inspectGrants, s.inspectLeftovers,
+	} {
 		if err := part(ctx, report); err != nil {
 			return err
 		}
@@ -40,23 +42,16 @@ func (s *Service) inspectKeys(ctx context.Context, report func(Finding) error) e
 		seen[id] = true
 		return report(s.inspectKey(ctx, id))
 	}
-	after := KeyID("")
-	for {
-		rows, err := s.store.Keys(ctx, s.meta.Account, after, inspectionPage)
-		if err != nil {
+	accounts, err := s.accountIDs(ctx)
+	if err != nil {
+		return err
+	}
+	for _, account := range accounts {
+		if err := s.eachKey(ctx, account, inspect); err != nil {
 			return err
 		}
-		if len(rows) == 0 {
-			break
-		}
-		for _, row := range rows {
-			if err := inspect(row.ID); err != nil {
-				return err
-			}
-			after = row.ID
-		}
 	}
-	// A generation whose key is in no list is a key whose row was removed or given to another account.
+	// A generation whose key is in no list is a key whose row was removed or given to an account that there is not.
 	generations, err := s.store.Generations(ctx)
 	if err != nil {
 		return err
@@ -67,6 +62,22 @@ func (s *Service) inspectKeys(ctx context.Context, report func(Finding) error) e
 		}
 	}
 	return nil
+}
+
+func (s *Service) eachKey(ctx context.Context, account AccountID, visit func(KeyID) error) error {
+	after := KeyID("")
+	for {
+		rows, err := s.store.Keys(ctx, account, after, inspectionPage)
+		if err != nil || len(rows) == 0 {
+			return err
+		}
+		for _, row := range rows {
+			if err := visit(row.ID); err != nil {
+				return err
+			}
+			after = row.ID
+		}
+	}
 }
 
 func (s *Service) inspectKey(ctx context.Context, id KeyID) Finding {
@@ -119,9 +130,22 @@ func fixFor(err error) string {
 }
 
 func (s *Service) inspectAliases(ctx context.Context, report func(Finding) error) error {
+	accounts, err := s.accountIDs(ctx)
+	if err != nil {
+		return err
+	}
+	for _, account := range accounts {
+		if err := s.inspectAliasesOf(ctx, account, report); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *Service) inspectAliasesOf(ctx context.Context, account AccountID, report func(Finding) error) error {
 	after := ""
 	for {
-		rows, err := s.store.Aliases(ctx, s.meta.Account, "", after, inspectionPage)
+		rows, err := s.store.Aliases(ctx, account, "", after, inspectionPage)
 		if err != nil || len(rows) == 0 {
 			return err
 		}
@@ -131,7 +155,11 @@ func (s *Service) inspectAliases(ctx context.Context, report func(Finding) error
 			if err == nil {
 				continue
 			}
-			f := Finding{Subject: row.Name, Detail: err.Error(), Fix: "The alias is closed: restore the row, or delete it from table aliases and create the alias again."}
+			subject := row.Name
+			if account != s.meta.Account {
+				subject += " of account " + string(account)
+			}
+			f := Finding{Subject: subject, Detail: err.Error(), Fix: "The alias is closed: restore the row, or delete it from table aliases and create the alias again."}
 			if err := report(f); err != nil {
 				return err
 			}

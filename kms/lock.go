@@ -62,14 +62,20 @@ func (l *nameLocks) one(ctx context.Context, name string) error {
 func (c *Call) lockTargets(ctx context.Context, targets []Target) (func(), error) {
 	var names []string
 	for _, t := range targets {
-		if t.kind == noKey {
+		switch t.kind {
+		case noKey, ofHome:
 			continue
-		}
-		if t.kind == aliasOnly {
+		case aliasOnly:
 			names = append(names, t.ref)
+		case byARN:
+			names = append(names, t.arnOf(c.service.realm, c.caller.Account))
 		}
-		if r, err := c.resolve(ctx, t); err == nil && r.key != nil {
+		r, err := c.resolve(ctx, t)
+		if err == nil && r.key != nil {
 			names = append(names, string(r.key.ID()))
+		}
+		if err == nil && r.principal != nil {
+			names = append(names, string(r.principal.row.ID))
 		}
 	}
 	unlock, err := c.service.locks.lock(ctx, names...)

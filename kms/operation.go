@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"sync"
 
 	"github.com/keyhold/keyhold/kms/api"
 	"github.com/keyhold/keyhold/kms/keyspec"
@@ -21,6 +22,16 @@ const (
 	Mutate                   // changes rows, in exactly one transaction
 )
 
+// API is a family of operations with a wire protocol or prefix of its own.
+type API int
+
+// The families.
+const (
+	KMS     API = iota // X-Amz-Target: TrentService.<Op>; actions kms:*
+	STS                // the query protocol; actions sts:*
+	Keyhold            // X-Amz-Target: Keyhold.<Op>; actions keyhold:*
+)
+
 // Input is a wire shape that can judge itself: Validate answers a ValidationException in AWS's grammar.
 type Input interface{ Validate() error }
 
@@ -29,8 +40,15 @@ type Input interface{ Validate() error }
 type Operation[I Input, O any] struct {
 	Name   string
 	Effect Effect
-	// Targets names the keys that the request is about, each with the action that the caller needs on it.
+	// Service is the API that the operation belongs to. 0: KMS.
+	Service API
+	// Targets names the keys and other resources that the request is about, each with the action that the caller needs
+	// on it.
 	Targets func(in I) []Target
+	// Conditions are the condition keys that mirror members of the request: their names in lower case, with a slash and
+	// the part that follows where they have one, as in "aws:requesttag/Team". Nil: there are none. What belongs to one
+	// target of several is said by Target.Asking.
+	Conditions func(in I) map[string][]string
 	// Admit is what must hold before the operation may run.
 	Admit Admit[I]
 	// DryRun tells whether the caller only asks. Nil: the operation has no DryRun member.
@@ -51,6 +69,9 @@ type Admit[I any] struct {
 	Usage keyspec.KeyUsage
 	// Origins are the origins that a target key may have. Empty: any.
 	Origins []keyspec.Origin
+	// Managed lets a Mutate be about keys that the service manages for itself (AWS managed keys). Others may be about
+	// them whatever it says.
+	Managed bool
 	// States says which key states will do: one rule for each target, or one for all.
 	States []StateRule
 	// Compat are rules about the keys and the request together, after the state.
@@ -133,6 +154,8 @@ func (a Admit[I]) key(check Check, c *Call, i int, key *Key) error {
 	switch {
 	case check == CheckUsage && a.Usage != "" && row.Usage != a.Usage:
 		return api.KeyUsageInvalid(key.ARN(), row.Usage, c.operation)
+	case check == CheckOrigin && c.effect == Mutate && !a.Managed && row.Manager == keyspec.ManagerAWS:
+		return api.ManagedKey(key.ARN())
 	case check == CheckOrigin && len(a.Origins) > 0 && !slices.Contains(a.Origins, row.Origin):
 		return api.OriginInvalid(key.ARN(), row.Origin)
 	case check == CheckState:
@@ -153,6 +176,7 @@ type Row interface {
 // Description is the part of a row that does not depend on a request.
 type Description struct {
 	Name     string
+	Service  API
 	Effect   Effect
 	States   []StateRule // empty when the operation has no key
 	NewInput func() Input
@@ -160,12 +184,13 @@ type Description struct {
 	Origins []keyspec.Origin
 	Usage   keyspec.KeyUsage
 	DryRun  bool
+	targets [][]Target // of a request without members, and of one that names a key
 }
 
 // Describe implements Row.
 func (o Operation[I, O]) Describe() Description {
-	return Description{Name: o.Name, Effect: o.Effect, States: o.Admit.States, Origins: o.Admit.Origins,
-		Usage: o.Admit.Usage, DryRun: o.DryRun != nil, NewInput: func() Input { return newInput[I]() }}
+	return Description{Name: o.Name, Service: o.Service, Effect: o.Effect, States: o.Admit.States, Origins: o.Admit.Origins,
+		Usage: o.Admit.Usage, DryRun: o.DryRun != nil, targets: [][]Target{o.Targets(newInput[I]()), o.Targets(keyed[I]())}, NewInput: func() Input { return newInput[I]() }}
 }
 
 func (o Operation[I, O]) decode(body []byte, unknown api.UnknownPolicy) (Input, error) {
@@ -180,7 +205,7 @@ func (o Operation[I, O]) complete() error {
 		return fmt.Errorf("operation %s: its input must be a pointer to a shape", o.Name)
 	case o.Name == "" || o.Targets == nil || o.Effect < Read || o.Effect > Mutate:
 		return errors.New("an operation needs a name, an effect and targets")
-	case len(o.Admit.States) == 0 && slices.ContainsFunc(o.Targets(newInput[I]()), func(t Target) bool { return t.kind != noKey }):
+	case len(o.Admit.States) == 0 && slices.ContainsFunc(o.Targets(newInput[I]()), func(t Target) bool { return t.kind.isKey() }):
 		return fmt.Errorf("operation %s: it has keys and does not say which states will do", o.Name)
 	case (o.Run == nil) == (o.Change == nil) || (o.Effect == Mutate) != (o.Change != nil):
 		return fmt.Errorf("operation %s: a Mutate has Change, any other has Run", o.Name)
@@ -191,6 +216,15 @@ func (o Operation[I, O]) complete() error {
 // newInput is a new, empty input shape. I is a pointer type, as complete checks.
 func newInput[I Input]() I {
 	in, _ := reflect.New(reflect.TypeFor[I]().Elem()).Interface().(I)
+	return in
+}
+
+// keyed is an input shape that names a key in its member KeyId, if it has one.
+func keyed[I Input]() I {
+	in := newInput[I]()
+	if m := reflect.ValueOf(in).Elem().FieldByName("KeyID"); m.IsValid() && m.Type() == reflect.TypeFor[*string]() {
+		m.Set(reflect.ValueOf(new(string)))
+	}
 	return in
 }
 
@@ -220,11 +254,17 @@ func (o Operation[I, O]) serve(ctx context.Context, c *Call, input Input) (any, 
 
 // attempt is one pass over a request, against one set of snapshots. Forward only.
 func (o Operation[I, O]) attempt(ctx context.Context, c *Call, in I) (out O, err error) {
-	c.notes, c.change = nil, nil
+	c.notes, c.change, c.asked = nil, nil, o.asked(in)
+	if err := c.identify(ctx); err != nil {
+		return out, err
+	}
 	if err := c.load(ctx, o.Targets(in)); err != nil {
 		return out, err
 	}
-	if err := c.authorize(); err != nil {
+	if err := c.checkTokens(ctx, in); err != nil {
+		return out, err
+	}
+	if err := c.authorize(ctx); err != nil {
 		return out, err
 	}
 	if err := c.checkCiphertexts(); err != nil {
@@ -234,7 +274,10 @@ func (o Operation[I, O]) attempt(ctx context.Context, c *Call, in I) (out O, err
 		return out, err
 	}
 	if o.DryRun != nil && o.DryRun(in) {
-		return out, api.DryRun()
+		return out, o.rehearse(ctx, c, in)
+	}
+	if err := c.bearServiceKeys(ctx); err != nil {
+		return out, err
 	}
 	if o.Change == nil {
 		return o.Run(ctx, c, in)
@@ -248,4 +291,22 @@ func (o Operation[I, O]) attempt(ctx context.Context, c *Call, in I) (out O, err
 		c.abandonBirths(ctx)
 	}
 	return out, err
+}
+
+// rehearse is the answer to a dry run. What can be wrong with a change comes out when it is worked out.
+func (o Operation[I, O]) rehearse(ctx context.Context, c *Call, in I) error {
+	if o.Change != nil {
+		if _, _, err := o.Change(ctx, c, in); err != nil {
+			return err
+		}
+	}
+	return api.DryRun()
+}
+
+// asked gives the conditions of the request, worked out when they are asked for.
+func (o Operation[I, O]) asked(in I) func() map[string][]string {
+	if o.Conditions == nil {
+		return nil
+	}
+	return sync.OnceValue(func() map[string][]string { return o.Conditions(in) })
 }

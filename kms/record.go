@@ -29,7 +29,7 @@ func (c *Call) event(out any, err *api.Error) audit.Event {
 		UserIdentity: c.identity(), Time: c.now, Name: c.operation, Region: c.service.realm.Region,
 		SourceIPAddress: c.caller.Source, UserAgent: c.caller.Agent, RequestID: c.request, ID: c.eventID,
 		ReadOnly: c.effect != Mutate, Type: audit.APICall, RecipientAccountID: string(c.caller.Account),
-		Resources: c.resources(), AdditionalData: c.notes,
+		Resources: c.resources(), AdditionalData: c.additional(), Source: eventSources[c.api],
 	}
 	if c.valid {
 		e.RequestParameters = c.parameters()
@@ -38,7 +38,7 @@ func (c *Call) event(out any, err *api.Error) audit.Event {
 		e.ErrorCode, e.ErrorMessage = err.Name, truncate(err.Message)
 		return e
 	}
-	if c.effect == Mutate {
+	if c.tellsAnswer() {
 		e.ResponseElements = c.response(out)
 	}
 	return e
@@ -62,7 +62,7 @@ func (c *Call) parameters() map[string]any {
 	return fields
 }
 
-func withField(fields map[string]any, name, value string) map[string]any {
+func withField(fields map[string]any, name string, value any) map[string]any {
 	if fields == nil {
 		fields = map[string]any{}
 	}
@@ -70,38 +70,37 @@ func withField(fields map[string]any, name, value string) map[string]any {
 	return fields
 }
 
-// response is what CloudTrail tells of a mutation's answer: the shape, or the key's ARN when the answer is empty.
+// response is what CloudTrail tells of a mutation's answer: the shape, and the key's ARN, or the access key's id,
+// also where the answer does not have it.
 func (c *Call) response(out any) map[string]any {
-	if fields := api.AuditFields(out); fields != nil {
+	fields := api.AuditFields(out)
+	if fields["keyId"] != nil {
 		return fields
 	}
 	for _, t := range slices.Backward(c.targets) { // of UpdateAlias the key that the alias names now
 		if t.key != nil {
-			return map[string]any{"keyId": t.key.ARN()}
+			return withField(fields, "keyId", t.key.ARN())
+		}
+		if t.accessKey != nil {
+			return withField(fields, "accessKeyId", string(t.accessKey.row.ID))
 		}
 	}
-	return nil
+	return fields
 }
 
-func truncate(s string) string {
-	if len(s) > maxRecordedText {
-		return s[:maxRecordedText] + "..."
+func truncate(s string) string { return cut(s, maxRecordedText) }
+
+func cut(s string, most int) string {
+	if len(s) > most {
+		return s[:most] + "..."
 	}
 	return s
 }
 
-func (c *Call) identity() audit.Identity {
-	kind := "IAMUser"
-	if c.caller.Root {
-		kind = "Root"
-	}
-	return audit.Identity{
-		Type: kind, PrincipalID: c.caller.PrincipalID, ARN: c.caller.ARN, AccountID: string(c.caller.Account),
-		AccessKeyID: c.caller.AccessKeyID,
-	}
-}
+// principalTypes are the types of principals as resources of a record.
+var principalTypes = map[PrincipalKind]string{User: "AWS::IAM::User", Role: "AWS::IAM::Role"}
 
-// resources are the keys and aliases that the request turned out to be about, without repetition.
+// resources are the keys, aliases, users and roles that the request turned out to be about, without repetition.
 func (c *Call) resources() []audit.Resource {
 	var list []audit.Resource
 	seen := map[string]bool{}
@@ -112,11 +111,19 @@ func (c *Call) resources() []audit.Resource {
 		}
 	}
 	for _, t := range c.targets {
+		if t.unborn {
+			continue
+		}
 		if t.alias != nil {
-			add(t.alias.Account, "AWS::KMS::Alias", c.service.realm.AliasARN(t.alias.Account, t.alias.Name))
+			a := t.alias.row
+			add(a.Account, "AWS::KMS::Alias", c.service.realm.AliasARN(a.Account, a.Name))
 		}
 		if t.key != nil {
 			add(t.key.Row().Account, "AWS::KMS::Key", t.key.ARN())
+		}
+		if t.principal != nil {
+			p := t.principal.row
+			add(p.Account, principalTypes[p.Kind], t.principal.ARN())
 		}
 	}
 	if c.change != nil {
@@ -125,6 +132,9 @@ func (c *Call) resources() []audit.Resource {
 		}
 		for _, k := range c.change.Keys {
 			add(k.Account, "AWS::KMS::Key", c.service.realm.KeyARN(k.Account, k.ID))
+		}
+		for _, p := range c.change.Principals {
+			add(p.Account, principalTypes[p.Kind], c.service.realm.PrincipalARN(p.Account, p.Kind, p.Path, p.Name))
 		}
 	}
 	return list

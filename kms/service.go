@@ -1,6 +1,7 @@
 package kms
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -8,6 +9,8 @@ import (
 	"io"
 	"log/slog"
 	"runtime/debug"
+	"slices"
+	"sync"
 	"time"
 
 	"github.com/keyhold/keyhold/kms/api"
@@ -44,6 +47,9 @@ type Config struct {
 	// ReadOnly opens the service to look at things: it settles no births and moves no events. Operations that change
 	// something are still served, and their events with them.
 	ReadOnly bool
+	// Services are those that have a key of their own in every account, made when alias/aws/<service> is first used:
+	// names of 1 to 32 characters a-z, 0-9 and -. Nil: none.
+	Services []string
 	// MaxUses is how many encryptions a generation may ever make. 0: 2^32, the bound of SP 800-38D 8.3.
 	MaxUses uint64
 }
@@ -82,7 +88,12 @@ type Service struct {
 	counters  *counters
 	locks     *nameLocks
 	nursery   *nursery
+	sessions  *sessionKeys
 	outbox    outbox
+
+	publishing sync.Mutex // one change at a time; see publish
+
+	credentialDropped []func(AccessKeyID)
 }
 
 // New opens the service over an initialised store: it checks that the store is authentic and belongs to this token,
@@ -93,6 +104,7 @@ func New(ctx context.Context, config Config) (*Service, error) {
 	s := &Service{
 		config: config, store: config.Store, device: config.Device, log: config.Logger, audit: config.Log,
 		snapshots: newSnapshots(), counters: newCounters(), locks: newNameLocks(), nursery: newNursery(),
+		sessions: &sessionKeys{},
 	}
 	if err := s.index(config.Table); err != nil {
 		return nil, err
@@ -127,8 +139,12 @@ func (s *Service) index(table []Row) error {
 	return nil
 }
 
-// Close hands back reserved encryptions. The store, the device and the log stay open: whoever opened them closes them.
-func (s *Service) Close(ctx context.Context) { s.returnUses(ctx) }
+// Close hands back reserved encryptions and wipes the secrets that are open. The store, the device and the log stay open:
+// whoever opened them closes them.
+func (s *Service) Close(ctx context.Context) {
+	s.returnUses(ctx)
+	s.snapshots.credential.clear()
+}
 
 // Meta is the directory's own row.
 func (s *Service) Meta() MetaRow { return s.meta }
@@ -140,10 +156,14 @@ func (s *Service) Realm() Realm { return s.realm }
 func (s *Service) Now() time.Time { return s.config.Now() }
 
 // Root is the caller that is the root of the directory's account.
-func (s *Service) Root(source, agent string) Caller {
+func (s *Service) Root(source, agent string) Caller { return s.RootOf(s.meta.Account, source, agent) }
+
+// RootOf is the caller that is the root of an account, as the owner of the data directory or of the admin socket may be.
+// Whether there is such an account, and whether it is active, comes out when the caller asks for something.
+func (s *Service) RootOf(account AccountID, source, agent string) Caller {
 	return Caller{
-		Account: s.meta.Account, Root: true, ARN: s.realm.RootARN(s.meta.Account),
-		PrincipalID: string(s.meta.Account), Source: source, Agent: agent,
+		Account: account, Root: true, ARN: s.realm.RootARN(account),
+		PrincipalID: string(account), Source: source, Agent: agent, Local: true,
 	}
 }
 
@@ -153,6 +173,7 @@ func (s *Service) Operations() map[string]Row { return s.rows }
 // Request is one request to Do: Input when the shape is at hand, else Body, which is JSON.
 type Request struct {
 	Operation string
+	Service   API // which an operation that there is not was asked of, for Refuse; Do goes by the table
 	Caller    Caller
 	Input     Input
 	Body      []byte
@@ -165,9 +186,9 @@ type Request struct {
 func (s *Service) Do(ctx context.Context, req Request) (out any, err error) {
 	row := s.rows[req.Operation]
 	if row == nil {
-		return s.refuseUnknown(ctx, req)
+		return nil, s.Refuse(ctx, req, api.UnknownOperation())
 	}
-	c, err := s.newCall(req, row.Describe().Effect)
+	c, err := s.newCall(req, row.Describe())
 	if err != nil {
 		return nil, api.Internal()
 	}
@@ -188,21 +209,28 @@ func (s *Service) Do(ctx context.Context, req Request) (out any, err error) {
 	return row.serve(ctx, c, c.input)
 }
 
-// maxOperationName bounds what is recorded of the name of an operation that there is not.
-const maxOperationName = 128
+const (
+	// maxOperationName bounds what is recorded of the name of an operation that there is not.
+	maxOperationName = 128
+	// unnamed is recorded of a request that names none.
+	unnamed = "Unnamed"
+)
 
-// refuseUnknown answers a request for an operation that there is not, which is recorded too.
-func (s *Service) refuseUnknown(ctx context.Context, req Request) (any, error) {
-	req.Operation = req.Operation[:min(len(req.Operation), maxOperationName)]
-	c, err := s.newCall(req, Read)
+// Refuse records a request that came to no operation, as one for an operation that there is not, and returns the
+// refusal; KMSInternalException when it cannot be recorded. Nothing of the body is looked at.
+func (s *Service) Refuse(ctx context.Context, req Request, refusal *api.Error) error {
+	req.Operation = cmp.Or(req.Operation[:min(len(req.Operation), maxOperationName)], unnamed)
+	c, err := s.newCall(req, Description{Effect: Read, Service: req.Service})
 	if err != nil {
-		return nil, api.Internal()
+		return api.Internal()
 	}
-	return s.finish(ctx, c, nil, api.UnknownOperation())
+	_, err = s.finish(ctx, c, nil, refusal)
+	return err
 }
 
-func (s *Service) newCall(req Request, effect Effect) (*Call, error) {
-	c := &Call{service: s, caller: req.Caller, operation: req.Operation, request: req.ID, effect: effect, now: s.config.Now().UTC()}
+func (s *Service) newCall(req Request, row Description) (*Call, error) {
+	c := &Call{service: s, caller: req.Caller, operation: req.Operation, request: req.ID,
+		effect: row.Effect, api: row.Service, now: s.config.Now().UTC()}
 	var err error
 	if c.request == "" {
 		if c.request, err = s.uuid(); err != nil {
@@ -218,9 +246,15 @@ func (s *Service) uuid() (string, error) {
 	return string(id), err
 }
 
+// NewRequestID draws the id of a request, a UUID.
+func (s *Service) NewRequestID() (string, error) { return s.uuid() }
+
 // finish is the last step of every request: the error becomes the wire's, and the record durable.
 func (s *Service) finish(ctx context.Context, c *Call, out any, err error) (any, error) {
 	wire := s.wireError(ctx, c, err)
+	if away := (*turnedAway)(nil); errors.As(err, &away) {
+		c.grounds = &away.grounds
+	}
 	if c.recorded {
 		return result(out, wire)
 	}
@@ -253,9 +287,11 @@ func (c *Call) commit(ctx context.Context, change Change, out any) error {
 	}
 	change.Events = append(change.Events, EventRow{ID: c.eventID, Record: record})
 	change.Expect = append(change.Expect, c.expectations(change)...)
-	switch err := c.service.apply(ctx, change); {
+	switch err := c.service.apply(ctx, change, c.guard); {
 	case errors.Is(err, ErrAliasLimit):
 		return api.AliasLimit(c.service.realm.KeyARN(change.Aliases[0].Account, change.Aliases[0].KeyID))
+	case errors.Is(err, ErrGrantLimit):
+		return api.GrantLimit(c.Key(0).ARN())
 	case err != nil:
 		return errors.Join(err, c.forkEvent())
 	}
@@ -271,29 +307,39 @@ func (c *Call) forkEvent() (err error) {
 	return err
 }
 
-// expectations are the snapshots that the decision was based on and the change does not write.
+// expectations are the rows that the decision was based on and the change does not write.
 func (c *Call) expectations(change Change) []Expectation {
-	written := map[string]bool{}
+	written := map[Expectation]bool{{}: true}
 	for _, r := range change.Keys {
-		written[string(r.ID)] = true
+		written[Expectation{Key: r.ID}] = true
 	}
-	for _, r := range append(change.Aliases[:len(change.Aliases):len(change.Aliases)], change.DropAliases...) {
-		written[r.Name] = true
+	for _, r := range slices.Concat(change.Aliases, change.DropAliases) {
+		written[Expectation{Account: r.Account, Alias: r.Name}] = true
+	}
+	for _, r := range slices.Concat(change.Principals, change.DropPrincipals) {
+		written[Expectation{Principal: r.ID}] = true
+	}
+	for _, r := range slices.Concat(change.AccessKeys, change.DropAccessKeys) {
+		written[Expectation{AccessKey: r.ID}] = true
+	}
+	for _, r := range slices.Concat(change.Accounts, change.DropAccounts) {
+		written[Expectation{Account: r.ID}] = true
 	}
 	var expect []Expectation
-	for _, t := range c.targets {
-		if t.key != nil && !written[string(t.key.ID())] {
-			expect = append(expect, Expectation{Key: t.key.ID(), Rev: t.key.Row().Rev})
-		}
-		if t.alias != nil && !written[t.alias.Name] {
-			expect = append(expect, Expectation{Account: t.alias.Account, Alias: t.alias.Name, Rev: t.alias.Rev})
+	for _, r := range c.relied {
+		row := r.row
+		row.Rev = 0
+		if !written[row] {
+			written[row] = true
+			expect = append(expect, r.row)
 		}
 	}
 	return expect
 }
 
-// apply checks the transitions, authenticates the rows and makes the change.
-func (s *Service) apply(ctx context.Context, change Change) error {
+// apply checks the transitions, authenticates the rows and makes the change. guard is the last look before the store is
+// called; nil for a change that rests on nothing but the rows it writes.
+func (s *Service) apply(ctx context.Context, change Change, guard func() error) error {
 	if err := s.checkTransitions(ctx, change); err != nil {
 		return err
 	}
@@ -304,15 +350,31 @@ func (s *Service) apply(ctx context.Context, change Change) error {
 	for _, e := range change.Events {
 		s.outbox.announce(e.ID)
 	}
-	err = s.store.Apply(context.WithoutCancel(ctx), change)
+	err = s.publish(ctx, change, guard)
 	if err != nil {
 		s.outbox.retract(change.Events)
 	}
-	s.snapshots.invalidate(change)
+	s.tellDropped(change)
 	if errors.Is(err, ErrConflict) {
 		return errStale
 	}
 	return err
+}
+
+// publish makes a change in the store and drops the snapshots of before, one change at a time: what guard has found to be
+// the newest still is when the change is made. The revisions that a change expects could not tell as much: a list of
+// grants or of aliases has none, and a row that was deleted and made again begins anew. Whatever the store answers, even
+// that it failed, and if it does not answer at all, it may have made the change.
+func (s *Service) publish(ctx context.Context, change Change, guard func() error) error {
+	s.publishing.Lock()
+	defer s.publishing.Unlock()
+	if guard != nil {
+		if err := guard(); err != nil {
+			return err
+		}
+	}
+	defer s.snapshots.invalidate(change)
+	return s.store.Apply(context.WithoutCancel(ctx), change)
 }
 
 // checkTransitions refuses a change that the tables in states.go do not know, whoever made it.

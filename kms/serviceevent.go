@@ -13,24 +13,23 @@ import (
 // serviceAgent stands in service events where a caller would: CloudTrail's wording for the service itself.
 const serviceAgent = "AWS Internal"
 
-// serviceEvent is the record of something that nobody asked for.
-func (s *Service) serviceEvent(name string, now time.Time) (audit.Event, error) {
+// serviceEvent is the record of something that nobody asked for, in an account.
+func (s *Service) serviceEvent(account AccountID, name string, now time.Time) (audit.Event, error) {
 	id, err := s.uuid()
 	if err != nil {
 		return audit.Event{}, err
 	}
 	request, err := s.uuid()
-	account := string(s.meta.Account)
 	return audit.Event{
-		UserIdentity: audit.Identity{AccountID: account, InvokedBy: serviceAgent}, Time: now, Name: name,
+		UserIdentity: audit.Identity{AccountID: string(account), InvokedBy: serviceAgent}, Time: now, Name: name,
 		Region: s.realm.Region, SourceIPAddress: serviceAgent, UserAgent: serviceAgent, RequestID: request, ID: id,
-		Type: audit.ServiceEvent, RecipientAccountID: account,
+		Type: audit.ServiceEvent, RecipientAccountID: string(account),
 	}, err
 }
 
 // logServiceEvent writes a service event that belongs to no transaction.
 func (s *Service) logServiceEvent(ctx context.Context, name string, details map[string]any) error {
-	event, err := s.serviceEvent(name, s.config.Now())
+	event, err := s.serviceEvent(s.meta.Account, name, s.config.Now())
 	if err != nil {
 		return err
 	}
@@ -44,7 +43,7 @@ func (s *Service) logServiceEvent(ctx context.Context, name string, details map[
 
 // rotationEvent is the record of a rotation by itself, for the transaction that makes it.
 func (s *Service) rotationEvent(key *Key, born GenerationRow, now time.Time) ([]EventRow, error) {
-	event, err := s.serviceEvent("RotateKey", now)
+	event, err := s.serviceEvent(key.Row().Account, "RotateKey", now)
 	if err != nil {
 		return nil, err
 	}
@@ -53,6 +52,22 @@ func (s *Service) rotationEvent(key *Key, born GenerationRow, now time.Time) ([]
 		"keyId": string(key.ID()), "rotationType": string(keyspec.RotationAutomatic), "keyOrigin": string(key.Row().Origin),
 		"previousKeyMaterialId": key.Current().MaterialID, "currentKeyMaterialId": born.MaterialID,
 	}
+	record, err := event.Encode()
+	return []EventRow{{ID: event.ID, Record: record}}, err
+}
+
+// serviceKeyEvent is the record of a service key that was made, for the transaction that makes it.
+func (s *Service) serviceKeyEvent(key *Key, alias AliasRow, now time.Time) ([]EventRow, error) {
+	account := string(alias.Account)
+	event, err := s.serviceEvent(alias.Account, "CreateKey", now)
+	if err != nil {
+		return nil, err
+	}
+	event.Resources = []audit.Resource{
+		{AccountID: account, Type: "AWS::KMS::Alias", ARN: s.realm.AliasARN(alias.Account, alias.Name)},
+		{AccountID: account, Type: "AWS::KMS::Key", ARN: key.ARN()},
+	}
+	event.ServiceDetails = map[string]any{"keyId": string(key.ID()), "aliasName": alias.Name}
 	record, err := event.Encode()
 	return []EventRow{{ID: event.ID, Record: record}}, err
 }

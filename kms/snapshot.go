@@ -5,8 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"sync"
 
+	"github.com/keyhold/keyhold/kms/api"
 	"github.com/keyhold/keyhold/kms/keyspec"
 	"github.com/keyhold/keyhold/kms/policy"
 )
@@ -14,6 +14,7 @@ import (
 // Key is an immutable snapshot of one KMS key: its rows, checked, and its policy, compiled. A newer snapshot replaces
 // it in the cache; whoever still holds the old one finds out before the token is called (see Call).
 type Key struct {
+	freshness
 	record KeyRecord
 	policy *policy.Policy
 	arn    string
@@ -45,78 +46,58 @@ func (k *Key) Current() GenerationRow { return k.record.Generations[k.record.Key
 // Tags are the key's tags in the order of insertion. The slice must not be changed.
 func (k *Key) Tags() []TagRow { return k.record.Tags }
 
-// Policy is the policy's text as it was stored.
+// Policy is the policy's text as it was given.
 func (k *Key) Policy() string { return k.record.Policy.Document }
+
+// Alias is a snapshot of an alias.
+type Alias struct {
+	freshness
+	row AliasRow
+}
 
 type aliasID struct {
 	account AccountID
 	name    string
 }
 
-// snapshots is the cache of keys and aliases. An entry is current while it is the one in the map.
+// snapshots are the caches of what decisions are made from.
 type snapshots struct {
-	mu      sync.RWMutex
-	keys    cache[KeyID, Key]
-	aliases cache[aliasID, AliasRow]
-}
+	keys       *cache[KeyID, *Key]
+	aliases    *cache[aliasID, *Alias]
+	names      *cache[KeyID, *keyNames]
+	accounts   *cache[AccountID, *accountState]
+	principals *cache[PrincipalID, *Principal]
+	credential *cache[AccessKeyID, *accessKey]
+	grants     *cache[granteeID, *grantList]
 
-// cache is the entries of one kind. stamps grow with every invalidation of an id, so that a slow load cannot store what
-// a change made stale, and a change of one key does not hold up the loads of others.
-type cache[K comparable, V any] struct {
-	entries map[K]*V
-	stamps  map[K]uint64
-}
-
-func newCache[K comparable, V any]() cache[K, V] {
-	return cache[K, V]{entries: map[K]*V{}, stamps: map[K]uint64{}}
-}
-
-func (c cache[K, V]) drop(id K) {
-	delete(c.entries, id)
-	c.stamps[id]++
+	absentKeys     *cache[KeyID, *absence]
+	absentAliases  *cache[aliasID, *absence]
+	absentAccounts *cache[AccountID, *absence]
+	absentGrants   *cache[granteeID, *absence]
 }
 
 func newSnapshots() *snapshots {
-	return &snapshots{keys: newCache[KeyID, Key](), aliases: newCache[aliasID, AliasRow]()}
-}
-
-// cached returns the entry of id in c, loading it on a miss. A load that an invalidation of the same id overtook is
-// repeated.
-func cached[K comparable, V any](ctx context.Context, s *snapshots, c cache[K, V], id K, load func() (*V, error)) (*V, error) {
-	for {
-		s.mu.RLock()
-		v, stamp := c.entries[id], c.stamps[id]
-		s.mu.RUnlock()
-		if v != nil {
-			return v, nil
-		}
-		v, err := load()
-		if err != nil {
-			return nil, err
-		}
-		s.mu.Lock()
-		current := c.stamps[id] == stamp
-		if earlier := c.entries[id]; current && earlier != nil {
-			v = earlier
-		}
-		if current {
-			c.entries[id] = v
-		}
-		s.mu.Unlock()
-		if current {
-			return v, nil
-		}
-		if err := ctx.Err(); err != nil {
-			return nil, err
-		}
+	return &snapshots{
+		keys:           newCache[KeyID, *Key](cacheLimit),
+		aliases:        newCache[aliasID, *Alias](cacheLimit),
+		names:          newCache[KeyID, *keyNames](cacheLimit),
+		accounts:       newCache[AccountID, *accountState](cacheLimit),
+		principals:     newCache[PrincipalID, *Principal](cacheLimit),
+		credential:     newCache[AccessKeyID, *accessKey](cacheLimit),
+		grants:         newCache[granteeID, *grantList](cacheLimit),
+		absentKeys:     newCache[KeyID, *absence](absenceLimit),
+		absentAliases:  newCache[aliasID, *absence](absenceLimit),
+		absentAccounts: newCache[AccountID, *absence](absenceLimit),
+		absentGrants:   newCache[granteeID, *absence](absenceLimit),
 	}
 }
 
+// invalidate drops whatever a change may have made stale. Once it has returned, no request passes its last look at a
+// snapshot of before.
 func (s *snapshots) invalidate(c Change) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	for _, r := range c.Keys {
 		s.keys.drop(r.ID)
+		s.absentKeys.drop(r.ID)
 	}
 	for _, r := range c.Generations {
 		s.keys.drop(r.KeyID)
@@ -127,35 +108,57 @@ func (s *snapshots) invalidate(c Change) {
 	for _, r := range slices.Concat(c.Tags, c.DropTags) {
 		s.keys.drop(r.KeyID)
 	}
+	for _, r := range c.Aliases {
+		s.renamed(r)
+	}
 	for _, r := range slices.Concat(c.Aliases, c.DropAliases) {
+		s.names.drop(r.KeyID)
 		s.aliases.drop(aliasID{r.Account, r.Name})
+		s.absentAliases.drop(aliasID{r.Account, r.Name})
+	}
+	s.invalidateIdentities(c)
+	for _, r := range slices.Concat(c.Grants, c.DropGrants) {
+		s.grants.drop(granteeID{r.KeyID, r.Grantee})
 	}
 }
 
-// current tells whether every given snapshot is still the newest.
-func (s *snapshots) current(keys []*Key, aliases []*AliasRow) bool {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	for _, k := range keys {
-		if s.keys.entries[k.ID()] != k {
-			return false
-		}
+// renamed invalidates the names of the key that an alias was taken from. The change does not say which: the snapshot
+// does that the change was made from, and if it is not here any more, it may have been any. Not all names every time, for
+// one account's aliases would then hold up the requests of others.
+func (s *snapshots) renamed(r AliasRow) {
+	if r.Rev == 1 {
+		return // it is new
 	}
-	for _, a := range aliases {
-		if s.aliases.entries[aliasID{a.Account, a.Name}] != a {
-			return false
-		}
+	if old, ok := s.aliases.peek(aliasID{r.Account, r.Name}); ok && old.row.Rev < r.Rev {
+		s.names.drop(old.row.KeyID)
+		return
 	}
-	return true
+	s.names.clear()
+}
+
+func (s *snapshots) invalidateIdentities(c Change) {
+	for _, r := range slices.Concat(c.Accounts, c.DropAccounts) {
+		s.accounts.drop(r.ID)
+		s.absentAccounts.drop(r.ID)
+	}
+	for _, r := range slices.Concat(c.Principals, c.DropPrincipals) {
+		s.principals.drop(r.ID)
+	}
+	for _, r := range slices.Concat(c.PrincipalPolicies, c.DropPrincipalPolicies) {
+		s.principals.drop(r.Principal)
+	}
+	for _, r := range slices.Concat(c.AccessKeys, c.DropAccessKeys) {
+		s.credential.drop(r.ID)
+	}
 }
 
 // key is the newest snapshot of a key: ErrNotFound, a *TamperError, or the store's or the device's error.
 func (s *Service) key(ctx context.Context, id KeyID) (*Key, error) {
-	return cached(ctx, s.snapshots, s.snapshots.keys, id, func() (*Key, error) { return s.loadKey(ctx, id) })
+	return s.snapshots.keys.get(ctx, id, func() (*Key, error) { return s.loadKey(ctx, id) })
 }
 
-func (s *Service) alias(ctx context.Context, account AccountID, name string) (*AliasRow, error) {
-	return cached(ctx, s.snapshots, s.snapshots.aliases, aliasID{account, name}, func() (*AliasRow, error) {
+func (s *Service) alias(ctx context.Context, account AccountID, name string) (*Alias, error) {
+	return s.snapshots.aliases.get(ctx, aliasID{account, name}, func() (*Alias, error) {
 		row, err := s.store.Alias(ctx, account, name)
 		if err != nil {
 			return nil, err
@@ -163,7 +166,36 @@ func (s *Service) alias(ctx context.Context, account AccountID, name string) (*A
 		if row.Account != account || row.Name != name {
 			return nil, fmt.Errorf("the store answered alias %q for %q", row.Name, name)
 		}
-		return &row, s.signer.verify(ctx, &row)
+		return &Alias{row: row}, s.signer.verify(ctx, &row)
+	})
+}
+
+// keyNames are the names of a key's aliases.
+type keyNames struct {
+	freshness
+	list []string
+}
+
+// names are the names of a key's aliases, for kms:ResourceAliases. An alias that was changed outside Keyhold counts for
+// nothing.
+func (s *Service) names(ctx context.Context, key *Key) (*keyNames, error) {
+	return s.snapshots.names.get(ctx, key.ID(), func() (*keyNames, error) {
+		rows, err := s.store.Aliases(ctx, key.Row().Account, key.ID(), "", api.MaxAliasesPerKey)
+		if err != nil {
+			return nil, err
+		}
+		names := &keyNames{}
+		for _, row := range rows {
+			err := s.signer.verify(ctx, &row)
+			if _, tampered := isTampered(err); tampered {
+				continue
+			}
+			if err != nil {
+				return nil, err
+			}
+			names.list = append(names.list, row.Name)
+		}
+		return names, nil
 	})
 }
 
@@ -175,9 +207,9 @@ func (s *Service) loadKey(ctx context.Context, id KeyID) (*Key, error) {
 	if err := s.checkRecord(ctx, id, record); err != nil {
 		return nil, err
 	}
-	compiled, err := policy.Parse(record.Policy.Document)
+	compiled, err := compile(policy.KeyPolicy, record.Policy.Document, record.Policy.Bound)
 	if err != nil {
-		return nil, &TamperError{Row: record.Policy.what(), Reason: "the stored policy does not parse: " + err.Error()}
+		return nil, &TamperError{Row: record.Policy.what(), Reason: err.Error()}
 	}
 	return &Key{record: record, policy: compiled, arn: s.realm.KeyARN(record.Key.Account, id)}, nil
 }
@@ -198,6 +230,9 @@ func (s *Service) checkRecord(ctx context.Context, id KeyID, r KeyRecord) error 
 	rows = rows[:0]
 	if r.Policy.KeyID != id {
 		return missing("its policy")
+	}
+	if r.Policy.Rev != r.Key.PolicyRev {
+		return &TamperError{Row: r.Policy.what(), Reason: fmt.Sprintf("it is revision %d, and the key has revision %d", r.Policy.Rev, r.Key.PolicyRev)}
 	}
 	rows = append(rows, &r.Policy)
 	for i := range r.Generations {

@@ -43,6 +43,7 @@ const (
 	StatesToggle                               // EnableKey and DisableKey
 	StatesBeingDeleted                         // CancelKeyDeletion
 	StatesToSchedule                           // ScheduleKeyDeletion
+	StatesToGrant                              // CreateGrant: as StatesUsable, and Unavailable too
 )
 
 // refusal is the error for a key in a state; nil accepts.
@@ -67,6 +68,11 @@ var stateRules = map[StateRule]map[keyspec.KeyState]refusal{
 		keyspec.StateDisabled: isDisabled, keyspec.StatePendingDeletion: isBeingDeleted,
 		keyspec.StatePendingReplicaDeletion: isBeingDeleted, keyspec.StatePendingImport: isPendingImport,
 		keyspec.StateUnavailable: isUnavailable, keyspec.StateCreating: isCreating,
+	},
+	StatesToGrant: {
+		keyspec.StateDisabled: isDisabled, keyspec.StatePendingDeletion: isBeingDeleted,
+		keyspec.StatePendingReplicaDeletion: isBeingDeleted, keyspec.StatePendingImport: isPendingImport,
+		keyspec.StateCreating: isCreating,
 	},
 	StatesNotBeingDeleted: {
 		keyspec.StatePendingDeletion: isBeingDeleted, keyspec.StatePendingReplicaDeletion: isBeingDeleted,

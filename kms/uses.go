@@ -147,7 +147,7 @@ func (s *Service) renew(ctx context.Context, key *Key) error {
 		return err
 	}
 	defer unlock()
-	if !s.snapshots.current([]*Key{key}, nil) {
+	if key.stale() {
 		return nil // somebody else has renewed it, or changed it otherwise
 	}
 	now := s.config.Now()
@@ -190,7 +190,7 @@ func (s *Service) rotate(ctx context.Context, key *Key, now time.Time) error {
 	if change.Events, err = s.rotationEvent(key, newborn.Generation, now); err != nil {
 		return err
 	}
-	if err := s.apply(ctx, change); err != nil {
+	if err := s.apply(ctx, change, key.guard); err != nil {
 		return err
 	}
 	s.born(ctx, births)
@@ -210,12 +210,24 @@ func (s *Service) retire(ctx context.Context, key *Key, why error) {
 	unlock, err := s.locks.lock(ctx, string(key.ID()))
 	if err == nil {
 		defer unlock()
-		row, generation := key.Next(), key.Current()
-		generation.Rev++
-		generation.State = GenerationDecryptOnly
-		err = s.apply(ctx, Change{Keys: []KeyRow{row}, Generations: []GenerationRow{generation}})
+		err = s.retireLocked(ctx, key.ID(), key.Row().Current)
 	}
-	if err != nil && !errors.Is(err, errStale) {
+	if err != nil {
 		s.log.ErrorContext(ctx, "a generation could not be closed for encryption", "key", key.ARN(), "error", err)
 	}
+}
+
+// retireLocked closes the generation whatever else of the key has changed meanwhile, unless it does not encrypt any more.
+func (s *Service) retireLocked(ctx context.Context, id KeyID, number uint32) error {
+	key, err := s.key(ctx, id)
+	if err != nil {
+		return err
+	}
+	row, generation := key.Next(), key.Current()
+	if generation.Number != number || generation.State != GenerationReady {
+		return nil
+	}
+	generation.Rev++
+	generation.State = GenerationDecryptOnly
+	return s.apply(ctx, Change{Keys: []KeyRow{row}, Generations: []GenerationRow{generation}}, nil)
 }

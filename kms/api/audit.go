@@ -8,8 +8,9 @@ import (
 
 // AuditFields is what an audit record shows of a shape or a pointer to one: its members under lower-camel names, as
 // CloudTrail spells them, without what is absent. A member tagged omit is left out; of one tagged digest only the SHA-256
-// digest of its octets stands, in hexadecimal under the name with Sha256 added. A Sensitive is left out whatever its tag.
-// Times are RFC 3339 text, structures are maps, lists are []any. It is nil for a shape without members to show.
+// digest of its octets stands, in hexadecimal under the name with Sha256 added. A Sensitive and a SecretText are left out
+// whatever their tag. Times are RFC 3339 text, structures are maps, lists are []any. It is nil for a shape without members
+// to show.
 func AuditFields(shape any) map[string]any {
 	v := reflect.ValueOf(shape)
 	for v.Kind() == reflect.Pointer {
@@ -31,7 +32,7 @@ func auditObject(v reflect.Value) map[string]any {
 	}
 	for i, f := range shapeOf(v.Type()).fields {
 		member := v.Field(i)
-		if member.Type() == reflect.TypeFor[Sensitive]() || f.optional && member.IsZero() {
+		if isSecret(member.Type()) || f.optional && member.IsZero() {
 			continue
 		}
 		switch f.audit {
@@ -44,6 +45,11 @@ func auditObject(v reflect.Value) map[string]any {
 		}
 	}
 	return out
+}
+
+// isSecret tells the types that are never recorded, whatever their tag.
+func isSecret(t reflect.Type) bool {
+	return t == reflect.TypeFor[Sensitive]() || t == reflect.TypeFor[SecretText]() || t == reflect.TypeFor[*SecretText]()
 }
 
 // auditValue is a plain value: a recorded one must not share memory with the request.

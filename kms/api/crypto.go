@@ -29,8 +29,8 @@ func (in *EncryptInput) Validate() error {
 	return v.err()
 }
 
-// Unserved refuses grant tokens with an InvalidGrantTokenException.
-func (in *EncryptInput) Unserved() error { return unservedTokens(in.GrantTokens) }
+// Tokens are the grant tokens of the request.
+func (in *EncryptInput) Tokens() []string { return in.GrantTokens }
 
 // Algorithm is EncryptionAlgorithm with its default.
 func (in *EncryptInput) Algorithm() keyspec.EncryptionAlgorithm {
@@ -85,13 +85,11 @@ func (in *DecryptInput) IgnoreCiphertext() bool {
 	return ignoresCiphertext(in.DryRun, in.DryRunModifiers)
 }
 
-// Unserved refuses grant tokens and Recipient.
-func (in *DecryptInput) Unserved() error {
-	if err := unservedTokens(in.GrantTokens); err != nil {
-		return err
-	}
-	return unservedRecipient(in.Recipient)
-}
+// Tokens are the grant tokens of the request.
+func (in *DecryptInput) Tokens() []string { return in.GrantTokens }
+
+// Unserved refuses Recipient with an UnsupportedOperationException.
+func (in *DecryptInput) Unserved() error { return unservedRecipient(in.Recipient) }
 
 // DecryptOutput is the plaintext, at most 4096 bytes. KeyID is the ARN. KeyMaterialID is present for symmetric keys.
 type DecryptOutput struct {
@@ -135,8 +133,8 @@ func (in *ReEncryptInput) Validate() error {
 	return v.err()
 }
 
-// Unserved refuses grant tokens with an InvalidGrantTokenException.
-func (in *ReEncryptInput) Unserved() error { return unservedTokens(in.GrantTokens) }
+// Tokens are the grant tokens of the request.
+func (in *ReEncryptInput) Tokens() []string { return in.GrantTokens }
 
 // SourceAlgorithm is SourceEncryptionAlgorithm with its default.
 func (in *ReEncryptInput) SourceAlgorithm() keyspec.EncryptionAlgorithm {

@@ -32,13 +32,11 @@ func (in *GenerateDataKeyInput) Validate() error {
 // NumberOfBytes are given. AWS checks this after authorization and before usage and state.
 func (in *GenerateDataKeyInput) Size() (int, error) { return dataKeySize(in.NumberOfBytes, in.KeySpec) }
 
-// Unserved refuses grant tokens and Recipient.
-func (in *GenerateDataKeyInput) Unserved() error {
-	if err := unservedTokens(in.GrantTokens); err != nil {
-		return err
-	}
-	return unservedRecipient(in.Recipient)
-}
+// Tokens are the grant tokens of the request.
+func (in *GenerateDataKeyInput) Tokens() []string { return in.GrantTokens }
+
+// Unserved refuses Recipient with an UnsupportedOperationException.
+func (in *GenerateDataKeyInput) Unserved() error { return unservedRecipient(in.Recipient) }
 
 // GenerateDataKeyOutput is the data key in both forms. KeyID is the ARN.
 type GenerateDataKeyOutput struct {
@@ -72,10 +70,8 @@ func (in *GenerateDataKeyWithoutPlaintextInput) Validate() error {
 	return v.err()
 }
 
-// Unserved refuses grant tokens with an InvalidGrantTokenException.
-func (in *GenerateDataKeyWithoutPlaintextInput) Unserved() error {
-	return unservedTokens(in.GrantTokens)
-}
+// Tokens are the grant tokens of the request.
+func (in *GenerateDataKeyWithoutPlaintextInput) Tokens() []string { return in.GrantTokens }
 
 // Size is the length of the data key in bytes; see GenerateDataKeyInput.Size.
 func (in *GenerateDataKeyWithoutPlaintextInput) Size() (int, error) {

@@ -13,6 +13,7 @@ const (
 	DeniedByResource                           // the key policy denies it
 	DeniedByControl                            // a service control policy denies it
 	NoCrossAccountAccess                       // across accounts: unknown and denied must not be told apart
+	NotAtHome                                  // only the account's root may, at the server itself; Keyhold's own
 )
 
 // text is the end of the sentence; action is the IAM action, such as kms:Encrypt.
@@ -28,6 +29,8 @@ func (r DenyReason) text(action string) string {
 		return "with an explicit deny in a resource-based policy"
 	case DeniedByControl:
 		return "with an explicit deny in a service control policy"
+	case NotAtHome:
+		return "because it is for the root of the key's account only, as the owner of the server's data directory or admin socket"
 	}
 	return "because the resource does not exist in this Region, no resource-based policies allow access, " +
 		"or a resource-based policy explicitly denies access"
@@ -79,3 +82,18 @@ func Throttling() *Error {
 
 // UnknownOperation answers a target that is not an operation. AWS sends no message.
 func UnknownOperation() *Error { return say(UnknownOperationException, "") }
+
+// NotFoundPrincipal answers a user or role that there is not. Its text is Keyhold's own.
+func NotFoundPrincipal(name string) *Error {
+	return say(NotFoundException, fmt.Sprintf("Principal '%s' does not exist", name))
+}
+
+// NotFoundGrant answers a grant that there is not. Its text is Keyhold's own.
+func NotFoundGrant(id string) *Error {
+	return say(NotFoundException, fmt.Sprintf("Grant ID %s not found", id))
+}
+
+// GrantLimit answers a key that has as many grants as it may have. Its text is Keyhold's own.
+func GrantLimit(arn string) *Error {
+	return LimitExceeded(fmt.Sprintf("%s has %d grants, and may not have more.", arn, MaxGrantsPerKey))
+}

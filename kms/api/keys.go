@@ -104,8 +104,8 @@ func (in *DescribeKeyInput) Validate() error {
 	return v.err()
 }
 
-// Unserved refuses grant tokens with an InvalidGrantTokenException.
-func (in *DescribeKeyInput) Unserved() error { return unservedTokens(in.GrantTokens) }
+// Tokens are the grant tokens of the request.
+func (in *DescribeKeyInput) Tokens() []string { return in.GrantTokens }
 
 // DescribeKeyOutput describes the key.
 type DescribeKeyOutput struct {

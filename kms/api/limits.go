@@ -11,8 +11,16 @@ const (
 	MaxDescription       = 8192
 	MaxTags              = 50 // of one key
 	MaxAliasesPerKey     = 50
+	MaxGrantsPerKey      = 50000
 	MaxGrantTokens       = 10 // in one request
 	MaxOnDemandRotations = 25 // of one key, for life
+
+	MaxPoliciesPerPrincipal = 50 // Keyhold's own; IAM bounds their total length
+	MaxAccessKeysPerUser    = 2  // IAM User Guide, "IAM and AWS STS quotas"
+
+	MinSessionDuration     = 3600 // seconds; of a role (IAM API reference, CreateRole, MaxSessionDuration)
+	MaxSessionDuration     = 43200
+	DefaultSessionDuration = 3600
 
 	MinPendingWindow     = 7 // days; the model says 1..365, the service accepts 7..30
 	MaxPendingWindow     = 30

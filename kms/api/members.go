@@ -7,11 +7,12 @@ import (
 	"github.com/keyhold/keyhold/kms/keyspec"
 )
 
-// pattern is a regular expression of the service model of the form "only these characters", with its printed text.
+// pattern is a regular expression of the service model, mostly of the form "only these characters", with its printed text.
 type pattern struct {
 	text  string
 	has   func(rune) bool
-	empty bool // the empty string matches
+	empty bool              // the empty string matches
+	whole func(string) bool // nil: has decides
 }
 
 // The patterns of the members. AWS enforces keyPattern although the published model lacks it.
@@ -34,6 +35,9 @@ func wordRune(r rune) bool {
 }
 
 func (p pattern) matches(s string) bool {
+	if p.whole != nil {
+		return p.whole(s)
+	}
 	if p.has == nil {
 		return true
 	}

@@ -21,20 +21,38 @@ var inputs = []input{
 	&api.CreateKeyInput{}, &api.DescribeKeyInput{}, &api.ListKeysInput{}, &api.UpdateKeyDescriptionInput{},
 	&api.EnableKeyInput{}, &api.DisableKeyInput{}, &api.ScheduleKeyDeletionInput{}, &api.CancelKeyDeletionInput{},
 	&api.CreateAliasInput{}, &api.UpdateAliasInput{}, &api.DeleteAliasInput{}, &api.ListAliasesInput{},
-	&api.TagResourceInput{}, &api.UntagResourceInput{}, &api.ListResourceTagsInput{},
-	&api.EncryptInput{}, &api.DecryptInput{}, &api.ReEncryptInput{}, &api.GenerateDataKeyInput{},
-	&api.GenerateDataKeyWithoutPlaintextInput{}, &api.GenerateRandomInput{},
-	&api.EnableKeyRotationInput{}, &api.DisableKeyRotationInput{}, &api.GetKeyRotationStatusInput{},
-	&api.RotateKeyOnDemandInput{}, &api.ListKeyRotationsInput{},
+	&api.TagResourceInput{}, &api.UntagResourceInput{}, &api.ListResourceTagsInput{}, &api.EncryptInput{},
+	&api.DecryptInput{}, &api.ReEncryptInput{}, &api.GenerateDataKeyInput{},
+	&api.GenerateDataKeyWithoutPlaintextInput{}, &api.GenerateRandomInput{}, &api.EnableKeyRotationInput{},
+	&api.DisableKeyRotationInput{}, &api.GetKeyRotationStatusInput{}, &api.RotateKeyOnDemandInput{},
+	&api.ListKeyRotationsInput{}, &api.ExplainAccessInput{}, &api.WhoCanInput{}, &api.AssumeRoleInput{},
+	&api.CreateAccessKeyInput{}, &api.CreateAccountInput{}, &api.CreateGrantInput{}, &api.CreatePrincipalInput{},
+	&api.DeleteAccessKeyInput{}, &api.DeleteAccountInput{}, &api.DeletePrincipalInput{},
+	&api.DeletePrincipalPolicyInput{}, &api.DescribePrincipalInput{}, &api.DisableAccessKeyInput{},
+	&api.DisableAccountInput{}, &api.DisablePrincipalInput{}, &api.EnableAccessKeyInput{}, &api.EnableAccountInput{},
+	&api.EnablePrincipalInput{}, &api.GetCallerIdentityInput{}, &api.GetKeyPolicyInput{},
+	&api.GetPrincipalPolicyInput{}, &api.ListAccessKeysInput{}, &api.ListAccountsInput{}, &api.ListGrantsInput{},
+	&api.ListKeyPoliciesInput{}, &api.ListPrincipalPoliciesInput{}, &api.ListPrincipalsInput{},
+	&api.ListRetirableGrantsInput{}, &api.PutKeyPolicyInput{}, &api.PutPrincipalPolicyInput{},
+	&api.ResetKeyPolicyInput{}, &api.RetireGrantInput{}, &api.RevokeGrantInput{}, &api.RevokeSessionsInput{},
+	&api.UpdatePrincipalInput{},
 }
 
 // outputs are all outputs that are not api.Void.
 var outputs = []any{
 	&api.CreateKeyOutput{}, &api.DescribeKeyOutput{}, &api.ListKeysOutput{}, &api.ScheduleKeyDeletionOutput{},
-	&api.CancelKeyDeletionOutput{}, &api.ListAliasesOutput{}, &api.ListResourceTagsOutput{},
-	&api.EncryptOutput{}, &api.DecryptOutput{}, &api.ReEncryptOutput{}, &api.GenerateDataKeyOutput{},
+	&api.CancelKeyDeletionOutput{}, &api.ListAliasesOutput{}, &api.ListResourceTagsOutput{}, &api.EncryptOutput{},
+	&api.DecryptOutput{}, &api.ReEncryptOutput{}, &api.GenerateDataKeyOutput{},
 	&api.GenerateDataKeyWithoutPlaintextOutput{}, &api.GenerateRandomOutput{}, &api.GetKeyRotationStatusOutput{},
-	&api.RotateKeyOnDemandOutput{}, &api.ListKeyRotationsOutput{},
+	&api.RotateKeyOnDemandOutput{}, &api.ListKeyRotationsOutput{}, &api.ExplainAccessOutput{}, &api.WhoCanOutput{},
+	&api.AssumeRoleOutput{}, &api.CreateAccessKeyOutput{}, &api.CreateAccountOutput{}, &api.CreateGrantOutput{},
+	&api.CreatePrincipalOutput{}, &api.DeleteAccountOutput{}, &api.DeletePrincipalOutput{},
+	&api.DeletePrincipalPolicyOutput{}, &api.DescribePrincipalOutput{}, &api.DisableAccountOutput{},
+	&api.DisablePrincipalOutput{}, &api.EnableAccountOutput{}, &api.EnablePrincipalOutput{},
+	&api.GetCallerIdentityOutput{}, &api.GetKeyPolicyOutput{}, &api.GetPrincipalPolicyOutput{},
+	&api.ListAccessKeysOutput{}, &api.ListAccountsOutput{}, &api.ListGrantsOutput{}, &api.ListKeyPoliciesOutput{},
+	&api.ListPrincipalPoliciesOutput{}, &api.ListPrincipalsOutput{}, &api.ListRetirableGrantsOutput{},
+	&api.PutPrincipalPolicyOutput{}, &api.RevokeSessionsOutput{}, &api.UpdatePrincipalOutput{},
 }
 
 // notShapes are the exported structs that are not on the wire as they stand.
@@ -104,11 +122,16 @@ func declaredStructs(t *testing.T) []string {
 }
 
 func TestEveryOperationHasBothShapes(t *testing.T) {
-	operations := []string{"CreateKey", "DescribeKey", "ListKeys", "UpdateKeyDescription", "EnableKey", "DisableKey",
-		"ScheduleKeyDeletion", "CancelKeyDeletion", "CreateAlias", "UpdateAlias", "DeleteAlias", "ListAliases",
-		"TagResource", "UntagResource", "ListResourceTags", "Encrypt", "Decrypt", "ReEncrypt", "GenerateDataKey",
-		"GenerateDataKeyWithoutPlaintext", "GenerateRandom", "EnableKeyRotation", "DisableKeyRotation",
-		"GetKeyRotationStatus", "RotateKeyOnDemand", "ListKeyRotations"}
+	operations := []string{"CreateKey", "DescribeKey", "ListKeys", "UpdateKeyDescription", "EnableKey", "DisableKey", "ScheduleKeyDeletion",
+		"CancelKeyDeletion", "CreateAlias", "UpdateAlias", "DeleteAlias", "ListAliases", "TagResource", "UntagResource",
+		"ListResourceTags", "Encrypt", "Decrypt", "ReEncrypt", "GenerateDataKey", "GenerateDataKeyWithoutPlaintext",
+		"GenerateRandom", "EnableKeyRotation", "DisableKeyRotation", "GetKeyRotationStatus", "RotateKeyOnDemand",
+		"ListKeyRotations", "ExplainAccess", "WhoCan", "AssumeRole", "CreateAccessKey", "CreateAccount", "CreateGrant",
+		"CreatePrincipal", "DeleteAccessKey", "DeleteAccount", "DeletePrincipal", "DeletePrincipalPolicy",
+		"DescribePrincipal", "DisableAccessKey", "DisableAccount", "DisablePrincipal", "EnableAccessKey", "EnableAccount",
+		"EnablePrincipal", "GetCallerIdentity", "GetKeyPolicy", "GetPrincipalPolicy", "ListAccessKeys", "ListAccounts",
+		"ListGrants", "ListKeyPolicies", "ListPrincipalPolicies", "ListPrincipals", "ListRetirableGrants", "PutKeyPolicy",
+		"PutPrincipalPolicy", "ResetKeyPolicy", "RetireGrant", "RevokeGrant", "RevokeSessions", "UpdatePrincipal"}
 	known := structs()
 	if len(inputs) != len(operations) {
 		t.Errorf("%d inputs for %d operations", len(inputs), len(operations))
@@ -139,7 +162,7 @@ func TestEveryMemberHasAWireNameAndAnAuditClass(t *testing.T) {
 }
 
 func TestNoSecretAndNoBlobIsRecorded(t *testing.T) {
-	secretNames := []string{"Plaintext", "CiphertextBlob", "CiphertextForRecipient", "GrantTokens"}
+	secretNames := []string{"Plaintext", "CiphertextBlob", "CiphertextForRecipient", "GrantTokens", "SecretAccessKey", "SessionToken", "TokenCode", "ContextAssertion"}
 	for name, shape := range structs() {
 		for i := range shape.NumField() {
 			f := shape.Field(i)

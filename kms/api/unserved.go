@@ -22,10 +22,6 @@ func unservedRecipient(r *RecipientInfo) error {
 		"Leave it out to receive the plaintext over TLS.")
 }
 
-// unservedTokens refuses every grant token: this server makes none, so that none can be genuine.
-func unservedTokens(tokens []string) error {
-	if len(tokens) > 0 {
-		return InvalidGrantToken()
-	}
-	return nil
+func unservedServicePrincipal(member string) error {
+	return unservedf("%s is not supported by this server, which no AWS service calls. Leave it out and name a user, role or account.", member)
 }

@@ -138,6 +138,8 @@ func wantMessage(t *testing.T, err error, name, message string) {
 // TestEveryConstrainedMemberIsCheckedInModelOrder spoils every member at once. The fields stand in model order.
 func TestEveryConstrainedMemberIsCheckedInModelOrder(t *testing.T) {
 	unconstrained := []string{"DryRun", "MultiRegion", "BypassPolicyLockoutSafetyCheck"}
+	refusedAtAll := map[string][]string{"AssumeRoleInput": {"Policy", "PolicyArns", "Tags", "TransitiveTagKeys", "SerialNumber", "TokenCode",
+		"SourceIdentity", "ProvidedContexts"}}
 	path := regexp.MustCompile(` at '([^.']+)[^']*' failed`)
 	for _, in := range inputs {
 		v := reflect.ValueOf(in).Elem()
@@ -145,7 +147,7 @@ func TestEveryConstrainedMemberIsCheckedInModelOrder(t *testing.T) {
 		var want []string
 		for i := range v.NumField() {
 			f := v.Type().Field(i)
-			if slices.Contains(unconstrained, f.Name) {
+			if slices.Contains(unconstrained, f.Name) || slices.Contains(refusedAtAll[v.Type().Name()], f.Name) {
 				continue
 			}
 			fresh.Elem().Field(i).Set(spoiled(t, f.Type))
@@ -153,8 +155,13 @@ func TestEveryConstrainedMemberIsCheckedInModelOrder(t *testing.T) {
 			want = append(want, strings.ToLower(wire[:1])+wire[1:])
 		}
 		err := fresh.Interface().(input).Validate()
+		if v.NumField() == 0 {
+			continue
+		}
 		if err == nil {
-			t.Errorf("%s: everything passes", v.Type().Name())
+			if len(want) > 0 {
+				t.Errorf("%s: everything passes", v.Type().Name())
+			}
 			continue
 		}
 		var got []string
@@ -174,8 +181,10 @@ func spoiled(t *testing.T, shape reflect.Type) reflect.Value {
 	switch {
 	case shape.Kind() == reflect.Map:
 		v.Set(reflect.ValueOf(contextOf(8193)))
-	case shape == reflect.TypeFor[[]api.Tag]():
-		v.Set(reflect.ValueOf([]api.Tag{{}}))
+	case shape.Kind() == reflect.Slice && shape.Elem().Kind() == reflect.Struct:
+		v.Set(reflect.MakeSlice(shape, 1, 1))
+	case shape == reflect.TypeFor[*api.GrantConstraints]():
+		v.Set(reflect.ValueOf(&api.GrantConstraints{EncryptionContextEquals: contextOf(8193)}))
 	case shape == reflect.TypeFor[*api.RecipientInfo]():
 		v.Set(reflect.ValueOf(&api.RecipientInfo{AttestationDocument: []byte{}}))
 	case shape.Kind() == reflect.Slice && shape.Elem().Kind() == reflect.String:

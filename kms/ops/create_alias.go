@@ -12,7 +12,7 @@ var createAlias = kms.Operation[*api.CreateAliasInput, *api.CreateAliasOutput]{
 	Name:   "CreateAlias",
 	Effect: kms.Mutate,
 	Targets: func(in *api.CreateAliasInput) []kms.Target {
-		return []kms.Target{kms.AliasTarget(in.TargetKeyID, "kms:CreateAlias")}
+		return []kms.Target{kms.AliasTarget(in.TargetKeyID, "kms:CreateAlias"), aliasResource(in.AliasName, "kms:CreateAlias")}
 	},
 	Admit: kms.Admit[*api.CreateAliasInput]{
 		Params: func(in *api.CreateAliasInput) error { return api.CheckAliasName(*in.AliasName) },

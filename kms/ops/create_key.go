@@ -18,6 +18,7 @@ var createKey = kms.Operation[*api.CreateKeyInput, *api.CreateKeyOutput]{
 		}
 		return targets
 	},
+	Conditions: askedKey,
 	Admit: kms.Admit[*api.CreateKeyInput]{
 		Params: func(in *api.CreateKeyInput) error {
 			if _, _, err := in.SpecAndUsage(); err != nil {
@@ -31,7 +32,7 @@ var createKey = kms.Operation[*api.CreateKeyInput, *api.CreateKeyOutput]{
 		if err != nil {
 			return kms.Change{}, nil, err
 		}
-		policy, err := newKeyPolicy(c, in, c.Realm().KeyARN(c.Caller().Account, id))
+		policy, err := newKeyPolicy(ctx, c, in, id)
 		if err != nil {
 			return kms.Change{}, nil, err
 		}
@@ -45,7 +46,7 @@ var createKey = kms.Operation[*api.CreateKeyInput, *api.CreateKeyOutput]{
 		}
 		change := kms.Change{
 			Keys:     []kms.KeyRow{row},
-			Policies: []kms.PolicyRow{{KeyID: id, Rev: 1, Document: policy}},
+			Policies: []kms.PolicyRow{policy},
 			Tags:     mergeTags(id, nil, in.Tags),
 		}
 		newborn.Fulfil(&change)
@@ -57,14 +58,18 @@ func newKeyRow(c *kms.Call, in *api.CreateKeyInput, id kms.KeyID) (kms.KeyRow, e
 	spec, usage, err := in.SpecAndUsage()
 	return kms.KeyRow{
 		ID: id, Account: c.Caller().Account, Rev: 1, State: keyspec.StateEnabled, Spec: spec, Usage: usage,
-		Origin: in.OriginOrDefault(), Manager: keyspec.ManagerCustomer, Description: text(in.Description), TagCount: len(in.Tags),
+		Origin: in.OriginOrDefault(), Manager: keyspec.ManagerCustomer, Description: text(in.Description), TagCount: len(in.Tags), PolicyRev: 1,
 		Current: 1, CreatedAt: kms.MicrosOf(c.Now()),
 	}, err
 }
 
-func newKeyPolicy(c *kms.Call, in *api.CreateKeyInput, arn string) (string, error) {
+func newKeyPolicy(ctx context.Context, c *kms.Call, in *api.CreateKeyInput, id kms.KeyID) (kms.PolicyRow, error) {
+	row := kms.PolicyRow{KeyID: id, Rev: 1, Document: c.DefaultPolicy()}
 	if in.Policy == nil {
-		return c.DefaultPolicy(), nil
+		return row, nil
 	}
-	return *in.Policy, c.CheckPolicy(*in.Policy, arn, isTrue(in.BypassPolicyLockoutSafetyCheck))
+	var err error
+	row.Document = *in.Policy
+	row.Bound, err = c.CheckPolicy(ctx, row.Document, c.Realm().KeyARN(c.Caller().Account, id), isTrue(in.BypassPolicyLockoutSafetyCheck))
+	return row, err
 }

@@ -139,6 +139,7 @@ func TestAPolicyThatCannotBeIsRefusedAndLeavesNoKey(t *testing.T) {
 
 func TestTheKeyPolicyStandsAboveTheAccountsRoot(t *testing.T) {
 	b := newBench(t)
+	alice := b.user("alice")
 	policy := `{"Version":"2012-10-17","Statement":[
 		{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::111122223333:root"},"Action":"kms:*","Resource":"*"},
 		{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::111122223333:user/alice"},"Action":"kms:Encrypt","Resource":"*"},
@@ -155,7 +156,6 @@ func TestTheKeyPolicyStandsAboveTheAccountsRoot(t *testing.T) {
 	refused(t, err, denied, refersTo)
 	_, err = try[any](b, "ReEncrypt", &api.ReEncryptInput{SourceKeyID: &arn, CiphertextBlob: blob, DestinationKeyID: &arn})
 	refused(t, err, denied, deny("root", "kms:ReEncryptFrom", byPolicy))
-	alice := kms.Caller{Account: account, ARN: "arn:aws:iam::111122223333:user/alice", PrincipalID: "AIDAALICE"}
 	if _, err := b.service.Do(t.Context(), kms.Request{Operation: "Encrypt", Caller: alice, Input: &api.EncryptInput{KeyID: &arn, Plaintext: []byte("x")}}); err != nil {
 		t.Errorf("the policy allows Alice to encrypt: %v", err)
 	}

@@ -59,6 +59,8 @@ func (b *bench) rows() string {
 	for _, k := range keys {
 		record, err := b.store.Key(ctx, k.ID)
 		text = describe(b.t, text, record, err)
+		grants, err := b.store.Grants(ctx, k.ID, "", "", 1<<20)
+		text = describe(b.t, text, grants, err)
 	}
 	aliases, err := b.store.Aliases(ctx, account, "", "", 1<<20)
 	text = describe(b.t, text, aliases, err)
@@ -66,10 +68,29 @@ func (b *bench) rows() string {
 	text = describe(b.t, text, generations, err)
 	births, err := b.store.Births(ctx)
 	text = describe(b.t, text, births, err)
+	accounts, err := b.store.Accounts(ctx, "", 1<<20)
+	text = describe(b.t, text, accounts, err)
+	for _, a := range append(accounts, kms.AccountRow{ID: account}) {
+		text = b.identities(text, a.ID)
+	}
 	meta, err := b.store.Meta(ctx)
 	text = describe(b.t, text, meta, err)
 	objects, err := b.device.Inventory(ctx)
 	return string(describe(b.t, text, objects, err))
+}
+
+// identities adds the principals of an account with all that they have.
+func (b *bench) identities(text []byte, account kms.AccountID) []byte {
+	b.t.Helper()
+	principals, err := b.store.Principals(b.t.Context(), account, "", 1<<20)
+	text = describe(b.t, text, principals, err)
+	for _, p := range principals {
+		record, err := b.store.Principal(b.t.Context(), p.ID)
+		text = describe(b.t, text, record, err)
+		keys, err := b.store.AccessKeys(b.t.Context(), p.ID)
+		text = describe(b.t, text, keys, err)
+	}
+	return text
 }
 
 func describe(t testing.TB, text []byte, value any, err error) []byte {

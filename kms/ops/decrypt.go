@@ -17,6 +17,9 @@ var decrypt = kms.Operation[*api.DecryptInput, *api.DecryptOutput]{
 		}
 		return []kms.Target{kms.CiphertextKey(in.KeyID, in.CiphertextBlob, "kms:Decrypt").With(in.EncryptionContext)}
 	},
+	Conditions: func(in *api.DecryptInput) map[string][]string {
+		return askedAlgorithm(in.Algorithm())
+	},
 	Admit: kms.Admit[*api.DecryptInput]{
 		Usage:  keyspec.EncryptDecrypt,
 		States: []kms.StateRule{kms.StatesUsable},

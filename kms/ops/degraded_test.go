@@ -15,10 +15,10 @@ import (
 
 const degradedHeader = `# What works without the token
 
-What every operation answers while the token cannot be used. "Known" is a key that was used since Keyhold started: its
-rows have been checked and are in memory. The file is written by ` + "`go test ./kms/ops -update`" + `, which asks.
+What every operation answers while the token cannot be used. "Known" is a key, user or role that was used since Keyhold
+started: its rows have been checked and are in memory. The file is written by ` + "`go test ./kms/ops -update`" + `, which asks.
 
-| Operation | key known | key not known |
+| Operation | known | not known |
 |---|---|---|
 `
 
@@ -43,6 +43,9 @@ func outage(t *testing.T, b *bench, name string, known bool) string {
 	if known {
 		for _, ref := range []string{s.key, s.other, s.alias} {
 			must[*api.DescribeKeyOutput](b, "DescribeKey", &api.DescribeKeyInput{KeyID: &ref})
+		}
+		for _, ref := range []string{s.principal, s.role} {
+			b.person(ref)
 		}
 	} else {
 		b.reopen()

@@ -11,7 +11,7 @@ var deleteAlias = kms.Operation[*api.DeleteAliasInput, *api.DeleteAliasOutput]{
 	Name:   "DeleteAlias",
 	Effect: kms.Mutate,
 	Targets: func(in *api.DeleteAliasInput) []kms.Target {
-		return []kms.Target{kms.AliasOf(in.AliasName, "kms:DeleteAlias")}
+		return []kms.Target{kms.AliasOf(in.AliasName, "kms:DeleteAlias"), aliasResource(in.AliasName, "kms:DeleteAlias")}
 	},
 	Admit: kms.Admit[*api.DeleteAliasInput]{States: []kms.StateRule{kms.StatesAny}},
 	Change: func(_ context.Context, c *kms.Call, _ *api.DeleteAliasInput) (kms.Change, *api.DeleteAliasOutput, error) {

@@ -2,6 +2,7 @@ package ops
 
 import (
 	"context"
+	"strconv"
 
 	"github.com/keyhold/keyhold/kms"
 	"github.com/keyhold/keyhold/kms/api"
@@ -14,6 +15,9 @@ var enableKeyRotation = kms.Operation[*api.EnableKeyRotationInput, *api.EnableKe
 	Effect: kms.Mutate,
 	Targets: func(in *api.EnableKeyRotationInput) []kms.Target {
 		return []kms.Target{kms.KeyOnly(in.KeyID, "kms:EnableKeyRotation")}
+	},
+	Conditions: func(in *api.EnableKeyRotationInput) map[string][]string {
+		return map[string][]string{"kms:rotationperiodindays": {strconv.Itoa(in.Period())}}
 	},
 	Admit: kms.Admit[*api.EnableKeyRotationInput]{
 		Origins: []keyspec.Origin{keyspec.OriginKMS},

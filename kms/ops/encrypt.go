@@ -14,6 +14,9 @@ var encrypt = kms.Operation[*api.EncryptInput, *api.EncryptOutput]{
 	Targets: func(in *api.EncryptInput) []kms.Target {
 		return []kms.Target{kms.KeyOrAlias(in.KeyID, "kms:Encrypt").With(in.EncryptionContext)}
 	},
+	Conditions: func(in *api.EncryptInput) map[string][]string {
+		return askedAlgorithm(in.Algorithm())
+	},
 	Admit: kms.Admit[*api.EncryptInput]{
 		Usage:  keyspec.EncryptDecrypt,
 		States: []kms.StateRule{kms.StatesUsable},

@@ -15,6 +15,9 @@ var generateDataKey = kms.Operation[*api.GenerateDataKeyInput, *api.GenerateData
 	Targets: func(in *api.GenerateDataKeyInput) []kms.Target {
 		return []kms.Target{kms.KeyOrAlias(in.KeyID, "kms:GenerateDataKey").With(in.EncryptionContext)}
 	},
+	Conditions: func(_ *api.GenerateDataKeyInput) map[string][]string {
+		return ofDataKey()
+	},
 	Admit: kms.Admit[*api.GenerateDataKeyInput]{
 		Params: func(in *api.GenerateDataKeyInput) error { return second(in.Size()) },
 		Usage:  keyspec.EncryptDecrypt,

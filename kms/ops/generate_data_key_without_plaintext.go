@@ -15,6 +15,9 @@ var generateDataKeyWithoutPlaintext = kms.Operation[*api.GenerateDataKeyWithoutP
 	Targets: func(in *api.GenerateDataKeyWithoutPlaintextInput) []kms.Target {
 		return []kms.Target{kms.KeyOrAlias(in.KeyID, "kms:GenerateDataKeyWithoutPlaintext").With(in.EncryptionContext)}
 	},
+	Conditions: func(_ *api.GenerateDataKeyWithoutPlaintextInput) map[string][]string {
+		return ofDataKey()
+	},
 	Admit: kms.Admit[*api.GenerateDataKeyWithoutPlaintextInput]{
 		Params: func(in *api.GenerateDataKeyWithoutPlaintextInput) error { return second(in.Size()) },
 		Usage:  keyspec.EncryptDecrypt,

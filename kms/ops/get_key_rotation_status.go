@@ -14,7 +14,7 @@ var getKeyRotationStatus = kms.Operation[*api.GetKeyRotationStatusInput, *api.Ge
 	Name:   "GetKeyRotationStatus",
 	Effect: kms.Read,
 	Targets: func(in *api.GetKeyRotationStatusInput) []kms.Target {
-		return []kms.Target{kms.KeyOnly(in.KeyID, "kms:GetKeyRotationStatus")}
+		return []kms.Target{kms.KeyOnly(in.KeyID, "kms:GetKeyRotationStatus").AcrossAccounts()}
 	},
 	Admit: kms.Admit[*api.GetKeyRotationStatusInput]{
 		Origins: []keyspec.Origin{keyspec.OriginKMS},

@@ -43,18 +43,25 @@ func firstDifference(got, want string) string {
 	return "one is the beginning of the other"
 }
 
-var drawn = regexp.MustCompile(`[0-9a-f]{64}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}`)
+var drawn = regexp.MustCompile(`[0-9a-f]{64}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|\b(AIDA|AROA)[A-Z2-7]{17}\b|\b(AKIA|ASIA)[A-Z2-7]{16}\b|"[1-9][0-9]{11}"`)
 
-// normal replaces what is drawn at random, ids and ids of key material, by numbers in the order of appearance.
+// normal replaces what is drawn at random, such as ids and ids of key material, by numbers in the order of appearance.
 func normal(text string) string {
-	seen := map[string]string{}
+	seen := map[string]string{`"` + account + `"`: `"` + account + `"`, `"` + otherAccount + `"`: `"` + otherAccount + `"`}
 	return drawn.ReplaceAllStringFunc(text, func(id string) string {
 		if seen[id] == "" {
 			kind := "id"
-			if len(id) == 64 {
+			switch len(id) {
+			case 64:
 				kind = "material"
+			case 21:
+				kind = "principal"
+			case 20:
+				kind = "access key"
+			case 14:
+				kind = "account"
 			}
-			seen[id] = "<" + kind + " " + strconv.Itoa(len(seen)+1) + ">"
+			seen[id] = "<" + kind + " " + strconv.Itoa(len(seen)-1) + ">"
 		}
 		return seen[id]
 	})

@@ -83,6 +83,12 @@ type bench struct {
 
 func newBench(t testing.TB, edit ...func(*kms.Config)) *bench {
 	t.Helper()
+	return newBenchOf(t, kms.Identity{Account: account, Region: region}, edit...)
+}
+
+// newBenchOf is newBench for another identity, such as that of a throw-away directory.
+func newBenchOf(t testing.TB, identity kms.Identity, edit ...func(*kms.Config)) *bench {
+	t.Helper()
 	b := &bench{
 		t: t, dir: filepath.Join(t.TempDir(), "data"), log: &memoryLog{},
 		device: kmstest.NewFakeDevice(kmstest.FakeConfig{Exclusive: true}),
@@ -99,7 +105,7 @@ func newBench(t testing.TB, edit ...func(*kms.Config)) *bench {
 	for _, e := range edit {
 		e(&b.config)
 	}
-	if err := kms.Initialise(t.Context(), b.config, kms.Identity{Account: account, Region: region}); err != nil {
+	if err := kms.Initialise(t.Context(), b.config, identity); err != nil {
 		t.Fatal(err)
 	}
 	b.start()
@@ -141,16 +147,7 @@ func (b *bench) root() kms.Caller { return b.service.Root("local", "test") }
 // try asks as root.
 func try[O any](b *bench, operation string, in kms.Input) (O, error) {
 	b.t.Helper()
-	out, err := b.service.Do(b.t.Context(), kms.Request{Operation: operation, Caller: b.root(), Input: in})
-	if err != nil {
-		var none O
-		return none, err
-	}
-	typed, ok := out.(O)
-	if !ok {
-		b.t.Fatalf("%s answered a %T", operation, out)
-	}
-	return typed, nil
+	return tryAs[O](b, b.root(), operation, in)
 }
 
 func must[O any](b *bench, operation string, in kms.Input) O {

@@ -22,10 +22,13 @@ const (
 
 // namings is the column "key identifiers accepted" of the AWS KMS API reference, typed by hand.
 var namings = map[string]naming{
-	"CancelKeyDeletion.KeyId": noAlias, "CreateAlias.TargetKeyId": aliasTarget, "Decrypt.KeyId": anyForm,
+	"CancelKeyDeletion.KeyId": noAlias, "CreateAlias.TargetKeyId": aliasTarget, "CreateGrant.KeyId": noAlias, "Decrypt.KeyId": anyForm,
 	"DescribeKey.KeyId": anyForm, "DisableKey.KeyId": noAlias, "DisableKeyRotation.KeyId": noAlias,
 	"EnableKey.KeyId": noAlias, "EnableKeyRotation.KeyId": noAlias, "Encrypt.KeyId": anyForm,
+	"ExplainAccess.KeyId": anyForm, "WhoCan.KeyId": anyForm,
 	"GenerateDataKey.KeyId": anyForm, "GenerateDataKeyWithoutPlaintext.KeyId": anyForm,
+	"GetKeyPolicy.KeyId": noAlias, "ListGrants.KeyId": noAlias, "ListKeyPolicies.KeyId": noAlias, "PutKeyPolicy.KeyId": noAlias,
+	"ResetKeyPolicy.KeyId": noAlias, "RetireGrant.KeyId": noAlias, "RevokeGrant.KeyId": noAlias,
 	"GetKeyRotationStatus.KeyId": noAlias, "ListAliases.KeyId": noAlias, "ListKeyRotations.KeyId": noAlias,
 	"ListResourceTags.KeyId": noAlias, "ReEncrypt.SourceKeyId": anyForm, "ReEncrypt.DestinationKeyId": anyForm,
 	"RotateKeyOnDemand.KeyId": noAlias, "ScheduleKeyDeletion.KeyId": noAlias, "TagResource.KeyId": noAlias,
@@ -33,7 +36,7 @@ var namings = map[string]naming{
 }
 
 // optional are the key members that may be absent.
-var optional = map[string]bool{"Decrypt.KeyId": true, "ListAliases.KeyId": true, "ReEncrypt.SourceKeyId": true}
+var optional = map[string]bool{"Decrypt.KeyId": true, "ExplainAccess.KeyId": true, "ListAliases.KeyId": true, "ReEncrypt.SourceKeyId": true}
 
 const (
 	unknownID  = "00000000-0000-4000-8000-000000000000"
@@ -124,7 +127,7 @@ func actionOn(operation, memberName string) string {
 	case "DestinationKeyId":
 		return "kms:ReEncryptTo"
 	}
-	return "kms:" + operation
+	return firstAction(operation)
 }
 
 func TestEveryMemberThatNamesAKeyRefusesWhatNamesNone(t *testing.T) {

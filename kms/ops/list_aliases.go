@@ -46,7 +46,7 @@ var listAliases = kms.Operation[*api.ListAliasesInput, *api.ListAliasesOutput]{
 // aliasEntry is an alias as lists show it. One that was changed outside Keyhold names no key.
 func aliasEntry(ctx context.Context, c *kms.Call, row kms.AliasRow) (api.AliasListEntry, error) {
 	entry := api.AliasListEntry{AliasName: row.Name, AliasArn: c.Realm().AliasARN(row.Account, row.Name)}
-	authentic, err := c.Authentic(ctx, row)
+	authentic, err := c.Authentic(ctx, &row)
 	if authentic {
 		entry.TargetKeyID = string(row.KeyID)
 		entry.CreationDate, entry.LastUpdatedDate = api.Time(row.CreatedAt), api.Time(row.UpdatedAt)

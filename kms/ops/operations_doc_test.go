@@ -15,12 +15,13 @@ import (
 
 const operationsIntroduction = `# Operations
 
-Every operation of the AWS KMS API that Keyhold serves. The file is written by ` + "`go test ./kms/ops -update`" + `:
+Every operation that Keyhold serves: those of the AWS KMS API and of AWS STS, and its own. The file is written by ` + "`go test ./kms/ops -update`" + `:
 the actions stand in the table of operations; which identifiers are taken and what is refused was found out by asking.
 What is answered for a key in any other state is in [states.md](states.md).
 
 - **Effect**: *reads* rows, *uses* a key or the token's random generator, or *changes* rows.
-- **Action**: what the caller must be allowed, in a key policy or, where no key is named, for the account.
+- **Action**: what the caller must be allowed: in a key policy, in an identity policy, or by a grant where the operation
+  is one that grants know. Where no key is named identity policies decide alone; the root of the account needs none.
 - **Key**: the members that name a key, and the forms that they take.
 - **States**: the key states that are no obstacle.
 - **Refused**: members and values that AWS has and this server does not serve. Each is answered with
@@ -28,26 +29,54 @@ What is answered for a key in any other state is in [states.md](states.md).
 
 An operation with DryRun answers a request that sets it with ` + "`DryRunOperationException`" + ` when it would have
 succeeded, and changes nothing.
+`
+
+const operationsTable = `
+## %s
+
+%s
 
 | Operation | Effect | Action | Key | States | DryRun | Refused |
 |---|---|---|---|---|---|---|
 `
 
+// families are the sections of the document.
+var families = []struct {
+	service     kms.API
+	title, text string
+}{
+	{kms.KMS, "AWS KMS", "`X-Amz-Target: TrentService.<Operation>`."},
+	{kms.STS, "AWS STS", "The query protocol."},
+	{kms.Keyhold, "Keyhold's own", "`X-Amz-Target: Keyhold.<Operation>`, in the same form as those of AWS KMS. What names a principal takes an ARN, a\n" +
+		"unique id, `user/<name>` or `role/<name>`, of the caller's account. Operations on accounts, which are about the whole\n" +
+		"installation, are for principals of the directory's own account."},
+}
+
 func TestTheDocumentOfOperationsIsCurrent(t *testing.T) {
 	b := newBench(t)
-	effects := map[kms.Effect]string{kms.Read: "reads", kms.Use: "uses", kms.Mutate: "changes"}
 	var doc strings.Builder
 	doc.WriteString(operationsIntroduction)
-	for _, row := range ops.Table() {
-		d := row.Describe()
-		dryRun := "no"
-		if d.DryRun {
-			dryRun = "yes"
+	for _, f := range families {
+		fmt.Fprintf(&doc, operationsTable, f.title, f.text)
+		for _, row := range ops.Table() {
+			if row.Describe().Service == f.service {
+				doc.WriteString(operationLine(t, b, row))
+			}
 		}
-		fmt.Fprintf(&doc, "| %s | %s | %s | %s | %s | %s | %s |\n", d.Name, effects[d.Effect], lines(actions(t, row)),
-			lines(keyForms(b, d)), lines(acceptedStates(d)), dryRun, lines(unserved(d)))
 	}
 	golden(t, "../../docs/operations.md", doc.String())
+}
+
+func operationLine(t *testing.T, b *bench, row kms.Row) string {
+	t.Helper()
+	effects := map[kms.Effect]string{kms.Read: "reads", kms.Use: "uses", kms.Mutate: "changes"}
+	d := row.Describe()
+	dryRun := "no"
+	if d.DryRun {
+		dryRun = "yes"
+	}
+	return fmt.Sprintf("| %s | %s | %s | %s | %s | %s | %s |\n", d.Name, effects[d.Effect], lines(actions(t, row)),
+		lines(keyForms(b, d)), lines(acceptedStates(d)), dryRun, lines(unserved(d)))
 }
 
 // lines is a list in one cell.
@@ -61,12 +90,15 @@ func lines(list []string) string {
 func TestEveryOperationNeedsTheActionOfItsNameAndReEncryptTwo(t *testing.T) {
 	for _, row := range ops.Table() {
 		name := row.Describe().Name
-		want := []string{"`kms:" + name + "`"}
+		want := []string{"`" + prefixes[row.Describe().Service] + name + "`"}
 		if name == "ReEncrypt" {
 			want = []string{"`kms:ReEncryptFrom`", "`kms:ReEncryptTo`"}
 		}
 		if name == "CreateKey" {
 			want = append(want, "`kms:TagResource`") // for a request with tags
+		}
+		if name == "GetCallerIdentity" {
+			want = nil // everybody may ask who they are
 		}
 		if got := actions(t, row); !slices.Equal(got, want) {
 			t.Errorf("%s needs %v, want %v", name, got, want)
@@ -209,6 +241,9 @@ func candidates(t reflect.Type) []candidate {
 		return []candidate{{"true", reflect.ValueOf(new(true))}, {"false", reflect.ValueOf(new(false))}}
 	case reflect.TypeFor[*api.RecipientInfo]():
 		return []candidate{{"", reflect.ValueOf(new(api.RecipientInfo))}}
+	}
+	if t.Kind() == reflect.Slice {
+		return []candidate{{"", reflect.MakeSlice(t, 1, 1)}}
 	}
 	return nil
 }

@@ -19,10 +19,17 @@ type list string
 
 // The lists.
 const (
-	listOfAliases   list = "aliases"
-	listOfKeys      list = "keys"
-	listOfRotations list = "rotations"
-	listOfTags      list = "tags"
+	listOfAccess            list = "who-can"
+	listOfAccounts          list = "accounts"
+	listOfAliases           list = "aliases"
+	listOfGrants            list = "grants"
+	listOfKeys              list = "keys"
+	listOfPolicies          list = "policies"
+	listOfPrincipalPolicies list = "principal-policies"
+	listOfPrincipals        list = "principals"
+	listOfRetirableGrants   list = "retirable-grants"
+	listOfRotations         list = "rotations"
+	listOfTags              list = "tags"
 )
 
 type page[T any] struct {

@@ -54,6 +54,21 @@ var listings = []listing{
 		}
 		return texts(out.Tags, api.Tag.Key), out.NextMarker, out.Truncated, nil
 	}},
+	{"ListGrants", 100, 50, func(b *bench, key string, limit *int32, marker *string) ([]string, string, bool, error) {
+		out, err := try[*api.ListGrantsOutput](b, "ListGrants", &api.ListGrantsInput{KeyID: &key, Limit: limit, Marker: marker})
+		if err != nil {
+			return nil, "", false, err
+		}
+		return texts(out.Grants, func(e api.GrantListEntry) string { return e.GrantID }), out.NextMarker, out.Truncated, nil
+	}},
+	{"ListRetirableGrants", 100, 50, func(b *bench, _ string, limit *int32, marker *string) ([]string, string, bool, error) {
+		out, err := try[*api.ListRetirableGrantsOutput](b, "ListRetirableGrants",
+			&api.ListRetirableGrantsInput{RetiringPrincipal: new(account), Limit: limit, Marker: marker})
+		if err != nil {
+			return nil, "", false, err
+		}
+		return texts(out.Grants, func(e api.GrantListEntry) string { return e.GrantID }), out.NextMarker, out.Truncated, nil
+	}},
 }
 
 func texts[T any](entries []T, text func(T) string) []string {
@@ -98,7 +113,9 @@ func newShelf(t *testing.T) (*bench, string) {
 		b.newKey()
 		must[any](b, "RotateKeyOnDemand", &api.RotateKeyOnDemandInput{KeyID: &key})
 		b.newAlias(fmt.Sprintf("alias/app-%c", 'b'+2*n), key)
+		b.grant(key, account, "Encrypt", retiredBy(account))
 	}
+	b.grant(key, account, "Encrypt", retiredBy(account))
 	b.newAlias("alias/z", key)
 	return b, key
 }
@@ -141,6 +158,9 @@ func TestAPageHoldsNoMoreThanItsOperationAllows(t *testing.T) {
 		b.newAlias(fmt.Sprintf("alias/app-%03d", n), keys[n/50])
 	}
 	must[any](b, "TagResource", &api.TagResourceInput{KeyID: &keys[0], Tags: manyTags("t", 50)})
+	for range 101 {
+		b.grant(keys[0], account, "Encrypt", retiredBy(account))
+	}
 	for _, l := range listings {
 		if l.operation == "ListKeyRotations" {
 			continue // a thousand generations are made nowhere
@@ -222,6 +242,8 @@ func TestAListThatGrowsWhileItIsReadRepeatsAndLosesNothing(t *testing.T) {
 			}
 		},
 	}
+	grow["ListGrants"] = func(b *bench, key string, _ int) { b.grant(key, account, "Encrypt", retiredBy(account)) }
+	grow["ListRetirableGrants"] = grow["ListGrants"]
 	comes := map[string]int{"ListAliases": 3, "ListKeyRotations": 3, "ListResourceTags": 3}
 	for _, l := range listings {
 		t.Run(l.operation, func(t *testing.T) {
@@ -274,7 +296,8 @@ func TestAnEmptyListIsAListOnTheWire(t *testing.T) {
 	key := b.newKey()
 	for operation, want := range map[string]string{
 		"ListAliases": `{"Aliases":[],"Truncated":false}`, "ListKeyRotations": `{"Rotations":[],"Truncated":false}`,
-		"ListResourceTags": `{"Tags":[],"Truncated":false}`,
+		"ListResourceTags": `{"Tags":[],"Truncated":false}`, "ListGrants": `{"Grants":[],"Truncated":false}`,
+		"ListRetirableGrants": `{"Grants":[],"Truncated":false}`,
 	} {
 		if got := mustEncode(t, must[any](b, operation, sample(t, operation, subject{key: key}))); got != want {
 			t.Errorf("%s: %s, want %s", operation, got, want)

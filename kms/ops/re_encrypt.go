@@ -14,11 +14,15 @@ var reEncrypt = kms.Operation[*api.ReEncryptInput, *api.ReEncryptOutput]{
 	Name:   "ReEncrypt",
 	Effect: kms.Use,
 	Targets: func(in *api.ReEncryptInput) []kms.Target {
-		source := kms.CiphertextKey(in.SourceKeyID, in.CiphertextBlob, "kms:ReEncryptFrom").With(in.SourceEncryptionContext)
+		source := kms.CiphertextKey(in.SourceKeyID, in.CiphertextBlob, "kms:ReEncryptFrom")
 		if in.IgnoreCiphertext() {
-			source = kms.KeyOrAlias(in.SourceKeyID, "kms:ReEncryptFrom").With(in.SourceEncryptionContext)
+			source = kms.KeyOrAlias(in.SourceKeyID, "kms:ReEncryptFrom")
 		}
-		return []kms.Target{source, kms.KeyOrAlias(in.DestinationKeyID, "kms:ReEncryptTo").With(in.DestinationEncryptionContext)}
+		destination := kms.KeyOrAlias(in.DestinationKeyID, "kms:ReEncryptTo")
+		return []kms.Target{
+			source.With(in.SourceEncryptionContext).Asking(encryptionAlgorithm, string(in.SourceAlgorithm())),
+			destination.With(in.DestinationEncryptionContext).Asking(encryptionAlgorithm, string(in.DestinationAlgorithm())),
+		}
 	},
 	Admit: kms.Admit[*api.ReEncryptInput]{
 		Usage:  keyspec.EncryptDecrypt,

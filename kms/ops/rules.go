@@ -18,6 +18,11 @@ func algorithmFits(key *kms.Key, algorithm keyspec.EncryptionAlgorithm) error {
 	return nil
 }
 
+// aliasResource is the alias itself, for which only identity policies can allow anything.
+func aliasResource(name *string, action string) kms.Target {
+	return kms.Resource(action, func(realm kms.Realm, account kms.AccountID) string { return realm.AliasARN(account, text(name)) })
+}
+
 func isTrue(p *bool) bool { return p != nil && *p }
 
 // second is the error of a pair.

@@ -2,6 +2,7 @@ package ops
 
 import (
 	"context"
+	"strconv"
 
 	"github.com/keyhold/keyhold/kms"
 	"github.com/keyhold/keyhold/kms/api"
@@ -13,6 +14,9 @@ var scheduleKeyDeletion = kms.Operation[*api.ScheduleKeyDeletionInput, *api.Sche
 	Effect: kms.Mutate,
 	Targets: func(in *api.ScheduleKeyDeletionInput) []kms.Target {
 		return []kms.Target{kms.KeyOnly(in.KeyID, "kms:ScheduleKeyDeletion")}
+	},
+	Conditions: func(in *api.ScheduleKeyDeletionInput) map[string][]string {
+		return map[string][]string{"kms:schedulekeydeletionpendingwindowindays": {strconv.Itoa(in.Window())}}
 	},
 	Admit: kms.Admit[*api.ScheduleKeyDeletionInput]{States: []kms.StateRule{kms.StatesToSchedule}},
 	Change: func(_ context.Context, c *kms.Call, in *api.ScheduleKeyDeletionInput) (kms.Change, *api.ScheduleKeyDeletionOutput, error) {

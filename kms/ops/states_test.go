@@ -22,9 +22,10 @@ var awsStates = []struct {
 }{
 	{"CancelKeyDeletion", "4 4 yes 4 4 4 4"},
 	{"CreateAlias", "yes yes 3 yes yes yes yes"},
+	{"CreateGrant", "yes 1 3 5 yes 14 yes"},
 	{"Decrypt Encrypt GenerateDataKey GenerateDataKeyWithoutPlaintext ReEncrypt", "yes 1 3 5 11 14 yes"},
 	{"DeleteAlias", "yes yes yes yes yes yes yes"},
-	{"DescribeKey ListAliases ListResourceTags", "yes yes yes yes yes yes yes"},
+	{"DescribeKey GetKeyPolicy ListAliases ListGrants ListKeyPolicies ListResourceTags PutKeyPolicy RetireGrant RevokeGrant", "yes yes yes yes yes yes yes"},
 	{"DisableKey EnableKey", "yes yes 3 5 yes 14 15"},
 	{"DisableKeyRotation EnableKeyRotation", "yes 1 3 6 7 14 yes"},
 	{"GetKeyRotationStatus", "yes yes yes 6 7 yes yes"},
@@ -34,7 +35,9 @@ var awsStates = []struct {
 	{"TagResource UntagResource UpdateKeyDescription", "yes yes 3 yes yes yes yes"},
 	{"UpdateAlias/old", "yes yes yes yes yes yes yes"},
 	{"UpdateAlias/new", "yes yes 3 yes yes yes yes"},
-	{"CreateKey GenerateRandom ListKeys", ""},
+	{"ExplainAccess WhoCan", "yes yes yes yes yes yes yes"}, // as DescribeKey: AWS has neither
+	{"ResetKeyPolicy", "yes yes yes yes yes yes yes"},       // as PutKeyPolicy: AWS has none
+	{"CreateKey GenerateRandom ListKeys ListRetirableGrants", ""},
 }
 
 var awsColumns = [][]keyspec.KeyState{

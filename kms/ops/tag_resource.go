@@ -13,6 +13,9 @@ var tagResource = kms.Operation[*api.TagResourceInput, *api.TagResourceOutput]{
 	Targets: func(in *api.TagResourceInput) []kms.Target {
 		return []kms.Target{kms.KeyOnly(in.KeyID, "kms:TagResource")}
 	},
+	Conditions: func(in *api.TagResourceInput) map[string][]string {
+		return askedTags(nil, in.Tags)
+	},
 	Admit: kms.Admit[*api.TagResourceInput]{
 		Params: func(in *api.TagResourceInput) error { return api.CheckTags(in.Tags) },
 		States: []kms.StateRule{kms.StatesNotBeingDeleted},

@@ -15,6 +15,9 @@ var untagResource = kms.Operation[*api.UntagResourceInput, *api.UntagResourceOut
 	Targets: func(in *api.UntagResourceInput) []kms.Target {
 		return []kms.Target{kms.KeyOnly(in.KeyID, "kms:UntagResource")}
 	},
+	Conditions: func(in *api.UntagResourceInput) map[string][]string {
+		return askedTags(in.TagKeys, nil)
+	},
 	Admit: kms.Admit[*api.UntagResourceInput]{States: []kms.StateRule{kms.StatesNotBeingDeleted}},
 	Change: func(_ context.Context, c *kms.Call, in *api.UntagResourceInput) (kms.Change, *api.UntagResourceOutput, error) {
 		row := c.Key(0).Next()

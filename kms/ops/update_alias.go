@@ -16,6 +16,7 @@ var updateAlias = kms.Operation[*api.UpdateAliasInput, *api.UpdateAliasOutput]{
 		return []kms.Target{
 			kms.AliasOf(in.AliasName, "kms:UpdateAlias"),
 			kms.AliasTarget(in.TargetKeyID, "kms:UpdateAlias"),
+			aliasResource(in.AliasName, "kms:UpdateAlias"),
 		}
 	},
 	Admit: kms.Admit[*api.UpdateAliasInput]{

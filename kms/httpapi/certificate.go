@@ -1,0 +1,147 @@
+package httpapi
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/keyhold/keyhold/internal/ownership"
+)
+
+// reloadAfter is how often the files of a certificate are looked at, at most.
+const reloadAfter = 10 * time.Second
+
+// TLS names the files of the server's certificate, in PEM. Nobody but root and the owner may be able to change them, and
+// the key must not be readable by everybody.
+type TLS struct {
+	// Certificate, which those of intermediate authorities follow, and Key are required.
+	Certificate, Key string
+	// ClientCA holds the authorities whose certificates clients must have. It is read once. "": clients need none.
+	ClientCA string
+	// Now is the clock, required.
+	Now func() time.Time
+	// Logger is told of new certificates. Nil: discarded.
+	Logger *slog.Logger
+}
+
+// Config is TLS 1.2 or newer with the certificate, which is read again when its files change. Files that cannot be used
+// are refused at the start; later the certificate that is in use stays, and the log says why.
+func (t TLS) Config() (*tls.Config, error) {
+	if t.Now == nil {
+		return nil, errors.New("configure TLS: it needs a clock")
+	}
+	if t.Logger == nil {
+		t.Logger = slog.New(slog.DiscardHandler)
+	}
+	r := &reloader{files: t}
+	if err := r.load(); err != nil {
+		return nil, err
+	}
+	config := &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: r.certificate, Time: t.Now}
+	if t.ClientCA == "" {
+		return config, nil
+	}
+	authorities, err := readAuthorities(t.ClientCA)
+	if err != nil {
+		return nil, fmt.Errorf("read the authorities of client certificates: %w", err)
+	}
+	config.ClientCAs, config.ClientAuth = authorities, tls.RequireAndVerifyClientCert
+	return config, nil
+}
+
+func readAuthorities(path string) (*x509.CertPool, error) {
+	if err := ownership.Check(path); err != nil {
+		return nil, err
+	}
+	pem, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(pem) {
+		return nil, fmt.Errorf("%s holds no certificate in PEM", path)
+	}
+	return pool, nil
+}
+
+// reloader keeps a certificate as new as its files.
+type reloader struct {
+	files TLS
+
+	mu      sync.Mutex
+	current *tls.Certificate
+	stamps  [2]stamp
+	looked  time.Time
+}
+
+// stamp is what tells a file from the one that was in its place before.
+type stamp struct {
+	changed time.Time
+	size    int64
+}
+
+func (r *reloader) certificate(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if now := r.files.Now(); now.Sub(r.looked) >= reloadAfter {
+		r.looked = now
+		r.reloadLocked()
+	}
+	return r.current, nil
+}
+
+func (r *reloader) reloadLocked() {
+	stamps, err := r.stat()
+	if err == nil && stamps == r.stamps {
+		return
+	}
+	if err := r.loadLocked(); err != nil {
+		r.files.Logger.Error("the new certificate cannot be used; the one before stays", "error", err)
+		return
+	}
+	r.files.Logger.Info("a new certificate is in use", "expires", r.current.Leaf.NotAfter)
+}
+
+func (r *reloader) load() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.loadLocked()
+}
+
+// loadLocked looks at the files before it reads them: what changes in between is seen the next time.
+func (r *reloader) loadLocked() error {
+	stamps, err := r.stat()
+	if err != nil {
+		return fmt.Errorf("look at the server's certificate: %w", err)
+	}
+	for _, path := range []string{r.files.Certificate, r.files.Key} {
+		if err := ownership.Check(path); err != nil {
+			return fmt.Errorf("check the server's certificate: %w", err)
+		}
+	}
+	pair, err := tls.LoadX509KeyPair(r.files.Certificate, r.files.Key)
+	if err != nil {
+		return fmt.Errorf("read the server's certificate %s and its key %s: %w", r.files.Certificate, r.files.Key, err)
+	}
+	r.current, r.stamps, r.looked = &pair, stamps, r.files.Now()
+	return nil
+}
+
+func (r *reloader) stat() (stamps [2]stamp, err error) {
+	for i, path := range []string{r.files.Certificate, r.files.Key} {
+		info, err := os.Stat(path)
+		if err != nil {
+			return stamps, err
+		}
+		if mode := info.Mode().Perm(); path == r.files.Key && mode&0o004 != 0 {
+			return stamps, fmt.Errorf("%s has mode %04o, so everybody can read it; run: chmod o-r %s", path, mode, path)
+		}
+		stamps[i] = stamp{info.ModTime(), info.Size()}
+	}
+	return stamps, nil
+}

@@ -1,0 +1,130 @@
+package ops_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/keyhold/keyhold/kms"
+	"github.com/keyhold/keyhold/kms/api"
+)
+
+// whoCan lists who can, one line for each, in pages of a size.
+func (b *bench) whoCan(caller kms.Caller, action, key string, size int32) []string {
+	b.t.Helper()
+	var list []string
+	in := &api.WhoCanInput{Action: &action, KeyID: &key, Limit: &size}
+	for {
+		out := mustAs[*api.WhoCanOutput](b, caller, "WhoCan", in)
+		if len(out.Principals) > int(size) || out.Truncated != (out.NextMarker != "") {
+			b.t.Fatalf("a page of %d is %+v", size, out)
+		}
+		for _, p := range out.Principals {
+			if p.PrincipalID == "" || p.Kind == "" || p.Reason == "" {
+				b.t.Errorf("an entry is %+v", p)
+			}
+			by := fmt.Sprintf("%s %s%s%s", p.By.Type, p.By.Name, p.By.Sid, p.By.GrantID)
+			list = append(list, strings.TrimSpace(strings.TrimPrefix(p.Principal, "arn:aws:")+" "+by))
+		}
+		if !out.Truncated {
+			return list
+		}
+		in.Marker = &out.NextMarker
+	}
+}
+
+func TestWhoCanFindsEveryoneWhoIsAllowedAndNobodyElse(t *testing.T) {
+	b := newBench(t)
+	b.account(otherAccount)
+	b.user("reader", allow("kms:Encrypt"))
+	b.user("nobody")
+	b.user("barred", allow("kms:*"), deny("kms:Encrypt"))
+	admin, holder, off := b.user("admin"), b.user("holder"), b.user("off", allow("kms:*"))
+	b.role("clerk", "", allow("kms:Encrypt"))
+	b.role("guest", "")
+	b.userOf(otherAccount, "foreign", allow("kms:Encrypt"))
+	b.userOf(otherAccount, "stranger")
+	sessionARN := func(role, name string) string {
+		return "arn:aws:sts::" + account + ":assumed-role/" + role + "/" + name
+	}
+	key := b.keyWith(delegating(account), letting("Allow", "admins", admin.ARN, "kms:Encrypt"), letting("Allow", "friends", rootARN(otherAccount), "kms:Encrypt"),
+		letting("Allow", "monday", sessionARN("guest", "monday"), "kms:Encrypt"))
+	grant, night := b.grantTo(key, holder.ARN, "Encrypt"), b.grantTo(key, sessionARN("guest", "night"), "Encrypt")
+	b.grantTo(key, sessionARN("guest", "noon"), "Decrypt")
+	must[any](b, "DisablePrincipal", &api.DisablePrincipalInput{Principal: &off.ARN})
+
+	want := []string{
+		"iam::" + account + ":root key-policy delegate",
+		"iam::" + account + ":user/reader identity-policy p1",
+		"iam::" + account + ":user/admin key-policy admins",
+		"iam::" + account + ":user/holder grant " + grant,
+		"iam::" + account + ":role/clerk identity-policy p1",
+		"iam::" + otherAccount + ":root key-policy friends",
+		"iam::" + otherAccount + ":user/foreign identity-policy p1",
+		"sts::" + account + ":assumed-role/guest/monday key-policy monday",
+		"sts::" + account + ":assumed-role/guest/night grant " + night,
+	}
+	slices.Sort(want)
+	for _, size := range []int32{1, 2, 3, 8, 9, 1000} {
+		got := b.whoCan(b.root(), "kms:encrypt", key, size)
+		roots := []int{slices.IndexFunc(got, func(s string) bool { return strings.HasPrefix(s, "iam::"+otherAccount+":root") }),
+			slices.IndexFunc(got, func(s string) bool { return strings.HasPrefix(s, "sts:") })}
+		if got[0] != "iam::"+account+":root key-policy delegate" || roots[0] != 5 || roots[1] != 7 {
+			t.Errorf("they are not in the order of accounts: %q", got)
+		}
+		if slices.Sort(got); !slices.Equal(got, want) {
+			t.Errorf("in pages of %d:\n got %q\nwant %q", size, got, want)
+		}
+	}
+}
+
+func TestAnotherAccountsKeyIsItsOwnMatter(t *testing.T) {
+	b := newBench(t)
+	other := b.rootOf(b.account(otherAccount))
+	b.user("reader", allow("kms:Encrypt"))
+	key := mustAs[*api.CreateKeyOutput](b, other, "CreateKey", &api.CreateKeyInput{Policy: new(fmt.Sprintf(
+		`{"Version":"2012-10-17","Statement":[%s,%s]}`, delegating(otherAccount), delegating(account)))}).KeyMetadata.Arn
+	want := []string{"iam::" + account + ":root key-policy delegate", "iam::" + account + ":user/reader identity-policy",
+		"iam::" + otherAccount + ":root key-policy delegate"}
+	if got := b.whoCan(other, "kms:Encrypt", key, 10); !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	_, err := try[any](b, "WhoCan", &api.WhoCanInput{Action: new("kms:Encrypt"), KeyID: &key})
+	refused(t, err, api.AccessDeniedException)
+	_, err = try[any](b, "WhoCan", &api.WhoCanInput{Action: new("kms:Encrypt"), KeyID: &key, Marker: new("x")})
+	refused(t, err, api.AccessDeniedException)
+}
+
+func TestAMarkerThatNobodyMadeIsRefusedByWhoCan(t *testing.T) {
+	b := newBench(t)
+	key := b.newKey()
+	_, err := try[any](b, "WhoCan", &api.WhoCanInput{Action: new("kms:Encrypt"), KeyID: &key, Marker: new("x")})
+	refused(t, err, "InvalidMarkerException")
+}
+
+// A thousand principals are a page's work. The time is far above what it takes.
+func TestWhoCanLooksAtAThousandPrincipalsAtOnce(t *testing.T) {
+	b := newBench(t)
+	for i := range 1000 {
+		policy := []string{}
+		if i%10 == 0 {
+			policy = append(policy, allow("kms:Encrypt"))
+		}
+		b.user(fmt.Sprintf("user-%04d", i), policy...)
+	}
+	key := b.newKey()
+	b.reopen()
+	for _, temperature := range []string{"cold", "warm"} {
+		began := time.Now()
+		if got := b.whoCan(b.root(), "kms:Encrypt", key, 1000); len(got) != 101 {
+			t.Errorf("%d can, want 101", len(got))
+		}
+		took := time.Since(began)
+		t.Logf("%s: %s", temperature, took)
+		if took > 2*time.Second {
+			t.Errorf("%s it took %s", temperature, took)
+		}
+	}
+}

@@ -1,0 +1,102 @@
+package kms
+
+import (
+	"bytes"
+	"crypto/rand"
+	"encoding/base64"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/keyhold/keyhold/internal/secret"
+)
+
+// testSessionKey is a session key that only tests have.
+func testSessionKey(t testing.TB, fill byte) *sessionKey {
+	t.Helper()
+	id := keyIDOf(uuid4([16]byte(bytes.Repeat([]byte{fill}, 16))))
+	key, err := newSessionKey(SessionKeyRow{ID: string(id)}, secret.New(bytes.Repeat([]byte{fill}, sessionKeyOctets)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return key
+}
+
+func testClaims() sessionClaims {
+	return sessionClaims{
+		AccessKeyID: "ASIA2222222222222222", Secret: secret.New([]byte("wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY")), Role: "AROA22222222222222222",
+		Account: "111122223333", Name: "night", IssuedAt: 1767323045000001, ExpiresAt: 1767326645000001,
+	}
+}
+
+func TestASessionTokenSaysWhatItWasMadeOf(t *testing.T) {
+	key, want := testSessionKey(t, 1), testClaims()
+	var nonce [sessionNonce]byte
+	_, _ = rand.Read(nonce[:])
+	text := key.seal(nonce, want)
+	token, err := parseSessionToken(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := key.open(token)
+	if err != nil || !got.Secret.Equal(want.Secret) {
+		t.Fatalf("got %+v, %v", got, err)
+	}
+	got.Secret, want.Secret = secret.Bytes{}, secret.Bytes{}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+	if strings.Contains(text, base64.RawURLEncoding.EncodeToString([]byte("night"))) {
+		t.Error("a claim stands in clear")
+	}
+	if _, err := testSessionKey(t, 2).open(token); err == nil {
+		t.Error("another key opens it")
+	}
+	renamed := token
+	renamed.key = testSessionKey(t, 2).id
+	if _, err := key.open(renamed); err == nil {
+		t.Error("it opens under another key's name")
+	}
+}
+
+func TestTheLongestSessionTokenIsWithinBounds(t *testing.T) {
+	c := testClaims()
+	c.Name = strings.Repeat("n", 64)
+	if n := len(testSessionKey(t, 1).seal([sessionNonce]byte{}, c)); n > maxSessionToken/2 {
+		t.Errorf("it has %d characters", n)
+	}
+}
+
+func TestASessionKeyOfAnotherLengthIsRefused(t *testing.T) {
+	for _, row := range []SessionKeyRow{{ID: "no uuid"}, {ID: "1234abcd-12ab-44cd-a6ef-1234567890ab"}} {
+		if _, err := newSessionKey(row, secret.New(make([]byte, 16))); err == nil {
+			t.Errorf("a key of 16 octets named %q is taken", row.ID)
+		}
+	}
+}
+
+// FuzzSessionToken: what parses encodes to the same text, what opens was sealed, and claims that decode encode to the same
+// octets.
+func FuzzSessionToken(f *testing.F) {
+	key := testSessionKey(f, 1)
+	genuine := key.seal([sessionNonce]byte{1, 2, 3}, testClaims())
+	claims := testClaims().encode()
+	for _, seed := range []string{genuine, genuine[1:], genuine + "A", "", "A", base64.RawURLEncoding.EncodeToString(make([]byte, 45))} {
+		f.Add(seed, claims)
+	}
+	f.Add(genuine, claims[:len(claims)-1])
+	f.Add(genuine, append(bytes.Clone(claims), 0))
+	f.Fuzz(func(t *testing.T, text string, octets []byte) {
+		if token, err := parseSessionToken(text); err == nil {
+			if token.encode() != text {
+				t.Errorf("%q parses and encodes to %q", text, token.encode())
+			}
+			if _, err := key.open(token); err == nil && text != genuine {
+				t.Errorf("%q opens, and was never sealed", text)
+			}
+		}
+		if c, err := decodeClaims(octets); err == nil && !bytes.Equal(c.encode(), octets) {
+			t.Errorf("%x decodes and encodes to %x", octets, c.encode())
+		}
+	})
+}
