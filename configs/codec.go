@@ -126,6 +126,28 @@ var ivPolicy = codec[device.IVPolicy]{
 	},
 }
 
+var texts = codec[[]string]{
+	read: func(n *yaml.Node) ([]string, []Problem) {
+		if n.Kind != yaml.SequenceNode {
+			return nil, bad(n, "is %s; write a list such as [ebs, s3]", kindOf(n))
+		}
+		var list []string
+		var problems []Problem
+		for _, item := range n.Content {
+			value, err := scalar[string](item, "a name", "!!str")
+			list, problems = append(list, value), append(problems, err...)
+		}
+		return list, problems
+	},
+	show: func(list []string) string {
+		var quoted []string
+		for _, value := range list {
+			quoted = append(quoted, text.show(value))
+		}
+		return "[" + strings.Join(quoted, ", ") + "]"
+	},
+}
+
 var variables = codec[map[string]string]{
 	read: func(n *yaml.Node) (map[string]string, []Problem) {
 		if n.Kind != yaml.MappingNode {

@@ -26,10 +26,12 @@ type Config struct {
 	Version  int           // version: the schema of the file; 0 means Version
 	Account  string        // account: the AWS account id in ARNs, 12 digits; required
 	Region   string        // region: the region in ARNs and signatures; "" means us-east-1
+	Services []string      // services: which services have a key of their own in every account, alias/aws/<service>; nil means none
 	Module   Module        // module: the PKCS#11 library
 	Token    Token         // token: which token of the module, and how to log in; required
 	Keys     Keys          // keys: limits on master keys
 	Audit    Audit         // audit: the audit log
+	Server   Server        // server: what keyhold serve listens on
 	LockWait time.Duration // lock_wait: how long a command waits for the data directory's lock; 0 means 10s
 	Dev      bool          // dev: a throw-away data directory made by `keyhold dev`, which the server refuses
 }
@@ -75,6 +77,32 @@ type Audit struct {
 	SegmentBytes int64  // audit.segment_bytes: size at which a segment is closed; 0 means 64 MiB
 }
 
+// Server says what keyhold serve listens on, and whom it answers.
+type Server struct {
+	Listen      string        // server.listen: address and port of the AWS API; "" means 127.0.0.1:8480
+	Admin       string        // server.admin: address and port of health and metrics; "" means there are none
+	TLS         TLS           // server.tls: the certificate
+	PlainHTTP   bool          // server.plain_http: without TLS on other addresses than the loopback's, behind a proxy that has it
+	Regions     []string      // server.regions: further regions that signatures may be made for; nil means none
+	Skew        time.Duration // server.skew: how far a signature's time may be off; 0 means 5m, at most 15m, whole minutes
+	Grace       time.Duration // server.grace: how long requests under way are waited for at the end; 0 means 20s
+	Connections int           // server.connections: how many may be open at a time; 0 means 10000
+	Rates       Rates         // server.rates: how many requests may come in each second
+}
+
+// Rates are requests a second, which may come in a burst of those of one second.
+type Rates struct {
+	Account   int // server.rates.account: of each account; 0 means any number
+	Principal int // server.rates.principal: of each user and role; 0 means any number
+}
+
+// TLS names files in PEM. Certificate and Key belong together; both empty means no TLS.
+type TLS struct {
+	Certificate string // server.tls.certificate: the server's certificate with its chain
+	Key         string // server.tls.key: its private key, which only Keyhold's user can read
+	ClientCA    string // server.tls.client_ca: authorities whose certificates clients must have; "" means clients need none
+}
+
 // withDefaults returns a copy in which every documented zero is replaced by what it means. What depends on the token
 // (profile, IVs, sessions, objects, exclusive) stays for those who know the token.
 func (c Config) withDefaults() Config {
@@ -88,6 +116,16 @@ func (c Config) withDefaults() Config {
 	setDefault(&c.Keys.RenewAfterUses, 1<<31)
 	setDefault(&c.Audit.Dir, "audit")
 	setDefault(&c.Audit.SegmentBytes, 64<<20)
+	setDefault(&c.Server.Listen, "127.0.0.1:8480")
+	setDefault(&c.Server.Skew, 5*time.Minute)
+	setDefault(&c.Server.Grace, 20*time.Second)
+	setDefault(&c.Server.Connections, 10000)
+	if len(c.Services) == 0 {
+		c.Services = nil
+	}
+	if len(c.Server.Regions) == 0 {
+		c.Server.Regions = nil
+	}
 	if len(c.Module.Env) == 0 {
 		c.Module.Env = nil
 	}

@@ -78,9 +78,10 @@ func TestDefaultsAreFilledIn(t *testing.T) {
 	}
 	want := configs.Config{
 		Version: 1, Account: "111122223333", Region: "us-east-1", LockWait: 10 * time.Second,
-		Token: configs.Token{Label: "kms", PIN: configs.PIN{File: "pin"}, CallTimeout: 5 * time.Second},
-		Keys:  configs.Keys{OnDemandRotations: new(25), RenewAfterUses: 1 << 31},
-		Audit: configs.Audit{Dir: "audit", SegmentBytes: 64 << 20},
+		Token:  configs.Token{Label: "kms", PIN: configs.PIN{File: "pin"}, CallTimeout: 5 * time.Second},
+		Keys:   configs.Keys{OnDemandRotations: new(25), RenewAfterUses: 1 << 31},
+		Audit:  configs.Audit{Dir: "audit", SegmentBytes: 64 << 20},
+		Server: configs.Server{Listen: "127.0.0.1:8480", Skew: 5 * time.Minute, Grace: 20 * time.Second, Connections: 10000},
 	}
 	if !reflect.DeepEqual(c, want) {
 		t.Errorf("got  %+v\nwant %+v", c, want)
@@ -104,7 +105,7 @@ func TestAnUnquotedAccountKeepsItsZeros(t *testing.T) {
 func TestRelativePathsStartAtTheFile(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "config.yaml")
-	text := least + "module: {path: lib/p11.so, env: {A: ./a.conf, B: a.conf, C: ../c}}\n"
+	text := least + "module: {path: lib/p11.so, env: {A: ./a.conf, B: a.conf, C: ../c}}\nserver: {tls: {certificate: tls.crt, key: tls.key}}\n"
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -113,9 +114,9 @@ func TestRelativePathsStartAtTheFile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got := []string{c.Module.Path, c.Token.PIN.File, c.Module.Env["A"], c.Module.Env["B"], c.Module.Env["C"], c.Audit.Dir}
+	got := []string{c.Module.Path, c.Token.PIN.File, c.Module.Env["A"], c.Module.Env["B"], c.Module.Env["C"], c.Audit.Dir, c.Server.TLS.Certificate, c.Server.TLS.Key}
 	want := []string{filepath.Join(dir, "lib/p11.so"), filepath.Join(dir, "pin"), filepath.Join(dir, "a.conf"), "a.conf",
-		filepath.Join(filepath.Dir(dir), "c"), "audit"}
+		filepath.Join(filepath.Dir(dir), "c"), "audit", filepath.Join(dir, "tls.crt"), filepath.Join(dir, "tls.key")}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %q\nwant %q", got, want)
 	}
@@ -151,6 +152,12 @@ func TestMistakesAreNamedWithPlaceAndNextStep(t *testing.T) {
 		"a negative slot":          {sound + "token: {slot: -1}\n", "token.slot: is out of range"},
 		"no unit":                  {sound + "lock_wait: 10\n", "c.yaml:3: lock_wait: is a number; write a duration of at least 1ms with its unit"},
 		"no time at all":           {sound + "lock_wait: 0s\n", "c.yaml:3: lock_wait: is no usable duration"},
+		"one service":              {sound + "services: ebs\n", "c.yaml:3: services: is text; write a list such as [ebs, s3]"},
+		"a service of a number":    {sound + "services: [ebs, 3]\n", "services: is a number; write a name"},
+		"a service in capitals":    {sound + "services: [ebs, S3]\n", "services: has an entry, number 2, that is no name of a service; write 1 to 32 of a-z, 0-9 and -"},
+		"a service without name":   {sound + "services: ['']\n", "services: has an entry, number 1, that is no name"},
+		"a service by its alias":   {sound + "services: [alias/aws/s3]\n", "services: has an entry, number 1, that is no name"},
+		"a service twice":          {sound + "services: [ebs, s3, ebs]\n", "services: names ebs twice; keep one"},
 		"too many uses":            {sound + "keys: {renew_after_uses: 4294967296}\n", "keys.renew_after_uses: is more than AES-GCM can bear"},
 		"no uses":                  {sound + "keys: {renew_after_uses: 0}\n", "keys.renew_after_uses: is too small; write a whole number, 1 or more, or leave"},
 		"a small segment":          {sound + "audit: {segment_bytes: 1}\n", "audit.segment_bytes: is too small; write a whole number, 4096"},
@@ -201,11 +208,15 @@ func TestAllMistakesComeAtOnceInTheOrderOfTheFile(t *testing.T) {
 func full() configs.Config {
 	return configs.Config{
 		Version: 1, Account: "000000000017", Region: "eu-central-1", LockWait: 1500 * time.Millisecond, Dev: true,
-		Module: configs.Module{Path: "/opt/ä b.so", InitArgs: `a='b "c"'`, Env: map[string]string{"B": "2", "A": "./c: #"}, Profile: "generic"},
+		Services: []string{"ebs", "secrets-manager"},
+		Module:   configs.Module{Path: "/opt/ä b.so", InitArgs: `a='b "c"'`, Env: map[string]string{"B": "2", "A": "./c: #"}, Profile: "generic"},
 		Token: configs.Token{Serial: "01", PIN: configs.PIN{Credential: "pin"}, Sessions: 3, IV: device.IVAppended, MaxObjects: 17,
 			CallTimeout: time.Minute, Exclusive: new(false)},
 		Keys:  configs.Keys{OnDemandRotations: new(0), RenewAfterUses: configs.MaxUses},
 		Audit: configs.Audit{Dir: "/var/log/keyhold", SegmentBytes: 4096},
+		Server: configs.Server{Listen: ":443", Admin: "127.0.0.1:8481", Regions: []string{"us-east-1", "us-gov-west-1"}, Skew: 15 * time.Minute,
+			Grace: time.Second, Connections: 2, PlainHTTP: true, Rates: configs.Rates{Account: 500, Principal: 50},
+			TLS: configs.TLS{Certificate: "/etc/tls.crt", Key: "/etc/tls.key", ClientCA: "/etc/clients.crt"}},
 	}
 }
 

@@ -39,11 +39,14 @@ func (f field) like(example string) field {
 
 // sections are the mappings that hold fields, with what a written file says above them.
 var sections = map[string]string{
-	"module":    "The PKCS#11 library of the HSM.",
-	"token":     "The token of that library which holds the master keys. Name it by exactly one of label, serial and slot.",
-	"token.pin": "Where the user PIN is: exactly one of file, fd and credential. The PIN itself never stands here.",
-	"keys":      "Limits on master keys.",
-	"audit":     "The audit log.",
+	"module":       "The PKCS#11 library of the HSM.",
+	"token":        "The token of that library which holds the master keys. Name it by exactly one of label, serial and slot.",
+	"token.pin":    "Where the user PIN is: exactly one of file, fd and credential. The PIN itself never stands here.",
+	"keys":         "Limits on master keys.",
+	"audit":        "The audit log.",
+	"server":       "What `keyhold serve` listens on.",
+	"server.rates": "How many requests may come in each second; more are answered with ThrottlingException. What the token can bear is\nthe bound besides.",
+	"server.tls":   "The server's certificate, which is read again when its files change. Without one the API is served on the loopback only.",
 }
 
 // fields is the schema, in the order of a written file; the fields of a section stand together.
@@ -57,6 +60,9 @@ var fields = []field{
 		span, func(c *Config) *time.Duration { return &c.LockWait }),
 	row("dev", "Marks a throw-away data directory, which the server refuses. Only `keyhold dev` writes it.",
 		flag, func(c *Config) *bool { return &c.Dev }),
+
+	row("services", "Services that get a key of their own, which Keyhold makes when alias/aws/<service> is first used in an account.",
+		texts, func(c *Config) *[]string { return &c.Services }).like("[ebs, s3]"),
 
 	row("module.path", "The shared library. Left out: SoftHSM2, found where packages put it.",
 		text, func(c *Config) *string { return &c.Module.Path }).like(`"/usr/lib/softhsm/libsofthsm2.so"`),
@@ -106,4 +112,29 @@ var fields = []field{
 		text, func(c *Config) *string { return &c.Audit.Dir }),
 	row("audit.segment_bytes", "Size in bytes at which a segment is closed and the next begun, 4096 or more.",
 		whole[int64](4096), func(c *Config) *int64 { return &c.Audit.SegmentBytes }),
+
+	row("server.listen", "Address and port of the AWS API.",
+		text, func(c *Config) *string { return &c.Server.Listen }),
+	row("server.admin", "Address and port of /healthz, /readyz and /metrics, which ask for no signature. Left out: there are none.",
+		text, func(c *Config) *string { return &c.Server.Admin }).like(`"127.0.0.1:8481"`),
+	row("server.plain_http", "true: serve without TLS on other addresses than the loopback's, for a proxy on the same network that has it.",
+		flag, func(c *Config) *bool { return &c.Server.PlainHTTP }),
+	row("server.regions", "Further regions that signatures may be made for. Keys and ARNs have the region above.",
+		texts, func(c *Config) *[]string { return &c.Server.Regions }).like("[us-east-1]"),
+	row("server.skew", "How far a signature's time may be off, either way: whole minutes, 15m at most.",
+		span, func(c *Config) *time.Duration { return &c.Server.Skew }),
+	row("server.grace", "How long requests under way are waited for when the server ends.",
+		span, func(c *Config) *time.Duration { return &c.Server.Grace }),
+	row("server.connections", "How many connections may be open at a time; one address may have half of them.",
+		whole[int](2), func(c *Config) *int { return &c.Server.Connections }),
+	row("server.rates.account", "Of each account. 0: any number.",
+		whole[int](0), func(c *Config) *int { return &c.Server.Rates.Account }),
+	row("server.rates.principal", "Of each user and role. 0: any number.",
+		whole[int](0), func(c *Config) *int { return &c.Server.Rates.Principal }),
+	row("server.tls.certificate", "The certificate with its chain, in PEM.",
+		text, func(c *Config) *string { return &c.Server.TLS.Certificate }).like(`"/etc/keyhold/tls.crt"`),
+	row("server.tls.key", "Its private key, in PEM, which only Keyhold's user can read.",
+		text, func(c *Config) *string { return &c.Server.TLS.Key }).like(`"/etc/keyhold/tls.key"`),
+	row("server.tls.client_ca", "Authorities whose certificates clients must have, in PEM. Left out: clients need none.",
+		text, func(c *Config) *string { return &c.Server.TLS.ClientCA }).like(`"/etc/keyhold/clients.crt"`),
 }

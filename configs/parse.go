@@ -51,7 +51,8 @@ func readFile(path string) ([]byte, error) {
 }
 
 func (c *Config) resolve(dir string) {
-	for _, p := range []*string{&c.Module.Path, &c.Token.PIN.File} {
+	tls := &c.Server.TLS
+	for _, p := range []*string{&c.Module.Path, &c.Token.PIN.File, &tls.Certificate, &tls.Key, &tls.ClientCA} {
 		if *p != "" && !filepath.IsAbs(*p) {
 			*p = filepath.Join(dir, *p)
 		}

@@ -3,10 +3,13 @@ package configs
 import (
 	"fmt"
 	"maps"
+	"net"
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
+	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -15,6 +18,7 @@ import (
 
 var (
 	accountForm    = regexp.MustCompile(`^[0-9]{12}$`)
+	serviceForm    = regexp.MustCompile(`^[a-z0-9-]{1,32}$`)
 	regionForm     = regexp.MustCompile(`^([a-z]+-){2,3}\d+$`) // what AWS SDKs and the AWS Encryption SDK accept in an ARN
 	variableForm   = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 	credentialForm = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9._-]{0,254}$`)
@@ -27,6 +31,9 @@ const (
 )
 
 const maxSegmentBytes = 16 << 30
+
+// maxRate is the largest of server.rates.
+const maxRate = 1_000_000
 
 // finding is a problem with the fields that it is about, besides its own path.
 type finding struct {
@@ -59,6 +66,7 @@ func findings(c Config) []finding {
 	say(c.Account != "" && !accountForm.MatchString(c.Account), "account", "is not an AWS account id; write 12 digits in quotes")
 	say(!regionForm.MatchString(c.Region), "region", "has not the form of an AWS region; write one such as us-east-1")
 	say(c.LockWait < 0, "lock_wait", "is negative; write a duration such as 10s")
+	out = append(out, serviceFindings(c.Services)...)
 	out = append(out, moduleFindings(c.Module)...)
 	out = append(out, tokenFindings(c.Token)...)
 	say(*c.Keys.OnDemandRotations < 0, "keys.on_demand_rotations", "is negative; write a number, or 0 for no limit")
@@ -67,7 +75,64 @@ func findings(c Config) []finding {
 		"is no directory of its own; write a name below the data directory, such as audit, or an absolute path")
 	say(c.Audit.SegmentBytes < 4096 || c.Audit.SegmentBytes > maxSegmentBytes, "audit.segment_bytes",
 		"is out of range; write a number of bytes from 4096 to %d", int64(maxSegmentBytes))
+	out = append(out, serverFindings(c.Server)...)
 	return append(out, unprintableFindings(c)...)
+}
+
+func serverFindings(s Server) []finding {
+	var out []finding
+	say := func(wrong bool, path, text string) {
+		if wrong {
+			out = append(out, finding{Problem: Problem{Path: path, Text: text}})
+		}
+	}
+	const address = "is no address and port; write one such as 127.0.0.1:8480, or :8480 for every address"
+	say(!isAddress(s.Listen), "server.listen", address)
+	say(s.Admin != "" && !isAddress(s.Admin), "server.admin", address)
+	say((s.TLS.Certificate == "") != (s.TLS.Key == ""), "server.tls", "has one of certificate and key; write both or neither")
+	say(s.TLS.ClientCA != "" && s.TLS.Certificate == "", "server.tls.client_ca", "needs a certificate of the server; write certificate and key too")
+	say(isAddress(s.Listen) && !isLoopback(s.Listen) && s.TLS.Certificate == "" && !s.PlainHTTP, "server.listen",
+		"is no loopback address, and there is no certificate; write server.tls, or server.plain_http: true where a proxy has it")
+	say(s.Skew < time.Minute || s.Skew > 15*time.Minute || s.Skew%time.Minute != 0, "server.skew", "is out of range; write whole minutes from 1m to 15m")
+	say(s.Grace < 0, "server.grace", "is negative; write a duration such as 20s")
+	say(s.Connections < 2, "server.connections", "is too small; write 2 or more")
+	outOfRange := fmt.Sprintf("is out of range; write a number up to %d, or 0 for any number", maxRate)
+	say(s.Rates.Account < 0 || s.Rates.Account > maxRate, "server.rates.account", outOfRange)
+	say(s.Rates.Principal < 0 || s.Rates.Principal > maxRate, "server.rates.principal", outOfRange)
+	for _, region := range s.Regions {
+		say(!regionForm.MatchString(region), "server.regions", "has an entry that has not the form of an AWS region; write one such as us-east-1")
+	}
+	return out
+}
+
+func isAddress(s string) bool {
+	_, port, err := net.SplitHostPort(s)
+	n, bad := strconv.ParseUint(port, 10, 16)
+	return err == nil && bad == nil && strconv.FormatUint(n, 10) == port
+}
+
+// isLoopback tells an address that only this machine can reach.
+func isLoopback(s string) bool {
+	host, _, err := net.SplitHostPort(s)
+	ip := net.ParseIP(host)
+	return err == nil && (host == "localhost" || ip != nil && ip.IsLoopback())
+}
+
+func serviceFindings(services []string) []finding {
+	var out []finding
+	for i, name := range services {
+		text := ""
+		switch {
+		case !serviceForm.MatchString(name):
+			text = fmt.Sprintf("has an entry, number %d, that is no name of a service; write 1 to 32 of a-z, 0-9 and -", i+1)
+		case slices.Contains(services[:i], name):
+			text = fmt.Sprintf("names %s twice; keep one", name)
+		default:
+			continue
+		}
+		out = append(out, finding{Problem: Problem{Path: "services", Text: text}})
+	}
+	return out
 }
 
 func moduleFindings(m Module) []finding {
