@@ -75,7 +75,7 @@ func (p *program) previewAliasDeletion(ctx context.Context, c *cli.Context, s *s
 		return err
 	}
 	p.sayf("this would remove the name %s from key %s; nothing has been changed", printable(name), out.KeyMetadata.KeyID)
-	p.sayf("programs that use the name stop working after that. To do it: %s %s --yes", c.Command.HelpName, printable(c.Args().First()))
+	p.sayf("programs that use the name stop working after that. To do it: %s %s --yes", called(c), printable(c.Args().First()))
 	return errReported
 }
 

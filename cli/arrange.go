@@ -26,7 +26,8 @@ func arrange(app *cli.App, args []string) ([]string, error) {
 	if l.problem != nil {
 		return nil, &usageError{cause: l.problem, usage: strings.Join(slices.Concat([]string{app.HelpName}, l.path, []string{"--help"}), " ")}
 	}
-	out := slices.Concat(args[:1], l.global, l.path, l.local)
+	global, local := l.sorted()
+	out := slices.Concat(args[:1], global, l.path, local)
 	if len(l.operands) > 0 && len(l.path) > 0 {
 		out = append(out, "--")
 	}
@@ -39,11 +40,31 @@ type line struct {
 	leaf   bool           // nothing but flags and operands can come
 	known  []cli.Flag     // flags that may come
 	shared []cli.Flag     // of those the global ones
+	own    []cli.Flag     // of those the command's
 	usage  string         // of the operands
 
-	global, path, local, operands []string
+	path, operands []string
+	flags          []flagWords
 
 	problem error // the first mistake
+}
+
+// flagWords are a flag that was given, and the words that give it.
+type flagWords struct {
+	name  string
+	words []string
+}
+
+// sorted parts the flags. One that both the command and all commands have is the command's, wherever it stands.
+func (l *line) sorted() (global, local []string) {
+	for _, f := range l.flags {
+		if findFlag(l.own, f.name) == nil && findFlag(l.shared, f.name) != nil {
+			global = append(global, f.words...)
+		} else {
+			local = append(local, f.words...)
+		}
+	}
+	return global, local
 }
 
 func newLine(app *cli.App) *line {
@@ -72,7 +93,8 @@ func (l *line) take(words []string) []string {
 	}
 	command := l.level[at]
 	l.level, l.leaf, l.usage = command.Subcommands, len(command.Subcommands) == 0, command.ArgsUsage
-	l.known = append(slices.Concat(l.shared, command.Flags), cli.HelpFlag)
+	l.own = command.Flags
+	l.known = append(slices.Concat(l.own, l.shared), cli.HelpFlag)
 	return rest
 }
 
@@ -83,20 +105,16 @@ func (l *line) flag(word string, rest []string) []string {
 		l.refuse("there is no flag %s here%s", word, l.proposal(name))
 		return rest
 	}
-	to := &l.local
-	if findFlag(l.shared, name) != nil {
-		to = &l.global
+	given := flagWords{name, []string{word}}
+	if takesValue(known) && !hasValue {
+		if len(rest) == 0 {
+			l.refuse("the flag %s wants a value", word)
+			return nil
+		}
+		given.words, rest = append(given.words, rest[0]), rest[1:]
 	}
-	*to = append(*to, word)
-	if !takesValue(known) || hasValue {
-		return rest
-	}
-	if len(rest) == 0 {
-		l.refuse("the flag %s wants a value", word)
-		return nil
-	}
-	*to = append(*to, rest[0])
-	return rest[1:]
+	l.flags = append(l.flags, given)
+	return rest
 }
 
 func (l *line) refuse(format string, args ...any) {

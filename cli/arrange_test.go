@@ -13,20 +13,22 @@ func quietProgram() *program {
 
 func TestFlagsMayStandAnywhere(t *testing.T) {
 	for name, tc := range map[string]struct{ typed, want string }{
-		"a global flag after the operands":    {"key describe K -o json", "-o json key describe -- K"},
-		"a command's flag after the operands": {"key delete K --days 7 --yes", "key delete --days 7 --yes -- K"},
-		"a value that follows after =":        {"key delete --days=7 K", "key delete --days=7 -- K"},
-		"flags before the command":            {"--data d key list", "--data d key list"},
-		"flags between group and verb":        {"key --data d list --all", "--data d key list --all"},
-		"a value that looks like a flag":      {"key update K --description --none", "key update --description --none -- K"},
-		"operands after two dashes":           {"key tag K -- -x=1", "key tag -- K -x=1"},
-		"a lone dash is an operand":           {"encrypt K -", "encrypt -- K -"},
-		"help is a flag too":                  {"help key list", "key list --help"},
-		"help alone":                          {"help", "--help"},
-		"an operand that is named as a verb":  {"alias create create list", "alias create -- create list"},
-		"an unknown command stays":            {"key creat K", "key creat -- K"},
-		"the version":                         {"-v", "-v"},
-		"nothing":                             {"", ""},
+		"a global flag after the operands":                          {"key describe K -o json", "-o json key describe -- K"},
+		"a command's flag after the operands":                       {"key delete K --days 7 --yes", "key delete --days 7 --yes -- K"},
+		"a value that follows after =":                              {"key delete --days=7 K", "key delete --days=7 -- K"},
+		"flags before the command":                                  {"--data d key list", "--data d key list"},
+		"flags between group and verb":                              {"key --data d list --all", "--data d key list --all"},
+		"a value that looks like a flag":                            {"key update K --description --none", "key update --description --none -- K"},
+		"operands after two dashes":                                 {"key tag K -- -x=1", "key tag -- K -x=1"},
+		"a lone dash is an operand":                                 {"encrypt K -", "encrypt -- K -"},
+		"help is a flag too":                                        {"help key list", "key list --help"},
+		"help alone":                                                {"help", "--help"},
+		"an operand that is named as a verb":                        {"alias create create list", "alias create -- create list"},
+		"an unknown command stays":                                  {"key creat K", "key creat -- K"},
+		"a global flag that the command has, too, is the command's": {"--account 1 dev --account=2", "dev --account 1 --account=2"},
+		"a global flag of a nested command":                         {"principal --account 1 policy put P N F", "--account 1 principal policy put -- P N F"},
+		"the version":                                               {"-v", "-v"},
+		"nothing":                                                   {"", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, err := arrange(quietProgram().app(), append([]string{"keyhold"}, strings.Fields(tc.typed)...))
@@ -57,16 +59,23 @@ func TestFlagsThatNobodyKnowsAreRefused(t *testing.T) {
 
 func TestCompletion(t *testing.T) {
 	for typed, want := range map[string]string{
-		"ke":                  "key",
-		"key d":               "describe disable delete",
-		"key --data x list ":  "",
-		"--data x key c":      "create cancel-delete",
-		"-o ":                 "table json",
-		"key list --output j": "json",
-		"key delete --y":      "--yes",
-		"completion f":        "fish",
-		"encrypt K ":          "",
-		"__":                  "",
+		"ke":                                   "key",
+		"key d":                                "describe disable delete",
+		"key --data x list ":                   "",
+		"--data x key c":                       "create cancel-delete",
+		"-o ":                                  "table json",
+		"key list --output j":                  "json",
+		"key delete --y":                       "--yes",
+		"completion f":                         "fish",
+		"principal create ":                    "user role",
+		"principal list r":                     "role",
+		"principal create user ":               "",
+		"principal policy p":                   "put",
+		"policy check f --kind t":              "trust",
+		"grant create K --operation ReEncrypt": "ReEncryptFrom ReEncryptTo",
+		"policy put K ":                        "",
+		"encrypt K ":                           "",
+		"__":                                   "",
 	} {
 		t.Run(typed, func(t *testing.T) {
 			var got []string

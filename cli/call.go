@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"maps"
@@ -19,7 +20,7 @@ func (p *program) callCommand() *cli.Command {
 	return &cli.Command{
 		Name: "call", Usage: "send any API operation, with JSON", ArgsUsage: "OPERATION [JSON|@FILE|-]",
 		Description: describe("Sends the operation with the members of a JSON object and prints the answer as JSON. Names of operations and\n"+
-			"members are those of the AWS KMS API; a member that the operation does not have is refused. What is secret belongs\n"+
+			"members are those of the APIs of AWS KMS and AWS STS, and of Keyhold's own for what AWS has no API of; a member that the operation does not have is refused. What is secret belongs\n"+
 			"into a file or the standard input: other users can see command lines.",
 			"keyhold call --list",
 			`keyhold call DescribeKey '{"KeyId": "alias/orders"}'`),
@@ -33,8 +34,8 @@ func (p *program) callCommand() *cli.Command {
 
 func (p *program) call(c *cli.Context) error {
 	table := map[string]kms.Description{}
-	for _, row := range ops.Table() {
-		table[row.Describe().Name] = row.Describe()
+	for _, d := range descriptions() {
+		table[d.Name] = d
 	}
 	if c.Bool("list") {
 		return p.listOperations(c, table)
@@ -53,7 +54,7 @@ func (p *program) call(c *cli.Context) error {
 	}
 	defer wipePlaintext(in)
 	return p.with(c, func(ctx context.Context, s *session) error {
-		out, err := s.service.Do(ctx, kms.Request{Operation: name, Caller: s.caller, Input: in})
+		out, err := s.do(ctx, name, in)
 		if err != nil {
 			return err
 		}
@@ -65,6 +66,15 @@ func (p *program) call(c *cli.Context) error {
 		defer secret.Wipe(text)
 		return p.print(text, []byte("\n"))
 	})
+}
+
+// descriptions are what the table of operations says of itself.
+func descriptions() []kms.Description {
+	var list []kms.Description
+	for _, row := range ops.Table() {
+		list = append(list, row.Describe())
+	}
+	return list
 }
 
 // unknownOperation proposes the operation that was probably meant; capitals do not count.
@@ -134,21 +144,29 @@ func (p *program) callText(c *cli.Context) ([]byte, error) {
 // operationEntry is a line of call --list.
 type operationEntry struct {
 	Name   string `json:"name"`
+	API    string `json:"api"`
 	Effect string `json:"effect"`
 	DryRun bool   `json:"dryRun"`
 }
 
 var effectNames = map[kms.Effect]string{kms.Read: "reads", kms.Use: "uses a key", kms.Mutate: "changes"}
 
+// apiNames are the families of operations, in the order in which they are listed.
+var apiNames = [...]string{kms.KMS: "KMS", kms.STS: "STS", kms.Keyhold: "Keyhold"}
+
 func (p *program) listOperations(c *cli.Context, rows map[string]kms.Description) error {
 	var list []operationEntry
 	for _, name := range slices.Sorted(maps.Keys(rows)) {
-		list = append(list, operationEntry{name, effectNames[rows[name].Effect], rows[name].DryRun})
+		row := rows[name]
+		list = append(list, operationEntry{name, apiNames[row.Service], effectNames[row.Effect], row.DryRun})
 	}
+	slices.SortStableFunc(list, func(a, b operationEntry) int {
+		return cmp.Compare(slices.Index(apiNames[:], a.API), slices.Index(apiNames[:], b.API))
+	})
 	return p.showOwn(c, list, func(t *table) {
-		t.row("OPERATION", "EFFECT", "DRY RUN")
+		t.row("API", "OPERATION", "EFFECT", "DRY RUN")
 		for _, e := range list {
-			t.row(e.Name, e.Effect, yesNo(e.DryRun))
+			t.row(e.API, e.Name, e.Effect, yesNo(e.DryRun))
 		}
 	})
 }

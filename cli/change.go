@@ -2,13 +2,13 @@ package cli
 
 import (
 	"context"
+	"strings"
 
 	"github.com/keyhold/keyhold/kms"
-	"github.com/keyhold/keyhold/kms/api"
 	"github.com/urfave/cli/v2"
 )
 
-// change describes a command that sends one operation whose answer is empty.
+// change describes a command that sends one operation whose answer tells people nothing.
 type change struct {
 	name, usage, operands, description string
 
@@ -34,7 +34,7 @@ func (p *program) change(ch change) *cli.Command {
 				if ch.harm != nil && !c.Bool(yes) {
 					return ch.harm(ctx, c, s)
 				}
-				out, err := ask[api.Void](ctx, s, ch.operation, in)
+				out, err := s.do(ctx, ch.operation, in)
 				if err != nil {
 					return err
 				}
@@ -50,6 +50,41 @@ func (p *program) change(ch change) *cli.Command {
 			})
 		}),
 	}
+}
+
+// preview says what a command would do with --yes, to what, and what follows from it; and refuses.
+func (p *program) preview(c *cli.Context, would string, what func(*table), after string) error {
+	p.sayf("this would %s; nothing has been changed", would)
+	if err := writeTable(p.err, what); err != nil {
+		return err
+	}
+	p.sayf("%s. To do it: %s --yes", after, typed(c))
+	return errReported
+}
+
+// typed is the command as it was typed: its own flags and operands, as words of a shell.
+func typed(c *cli.Context) string {
+	words := []string{called(c)}
+	for _, operand := range c.Args().Slice() {
+		words = append(words, shellWord(operand))
+	}
+	for _, f := range c.Command.Flags {
+		if name := f.Names()[0]; c.IsSet(name) && name != yes {
+			words = append(words, "--"+name)
+			if takesValue(f) {
+				words = append(words, shellWord(c.String(name)))
+			}
+		}
+	}
+	return strings.Join(words, " ")
+}
+
+// called is the command's name, with the account that it acts for: the same command for another account is another one.
+func called(c *cli.Context) string {
+	if id, given := actingAccount(c); given {
+		return c.App.HelpName + " --" + accountFlag + " " + string(id) + strings.TrimPrefix(c.Command.HelpName, c.App.HelpName)
+	}
+	return c.Command.HelpName
 }
 
 const yes = "yes"

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/keyhold/keyhold/kms/keyspec"
 	"github.com/urfave/cli/v2"
 )
 
@@ -92,11 +93,28 @@ func suggest(app *cli.App, words []string) []suggestion {
 				found = append(found, suggestion{c.Name, c.Usage})
 			}
 		}
-		if len(l.path) > 0 && l.path[0] == "completion" {
-			found = append(found, suggestion{"bash", "script"}, suggestion{"fish", "script"}, suggestion{"zsh", "script"})
-		}
+		found = append(found, l.choices()...)
 	}
 	return beginning(word, found)
+}
+
+// choices are what the next operand may be, where its usage names words to choose from, as user|role does.
+func (l *line) choices() []suggestion {
+	operands := strings.Fields(strings.Trim(l.usage, "[]"))
+	if len(l.operands) >= len(operands) {
+		return nil
+	}
+	words := strings.Split(operands[len(l.operands)], "|")
+	if len(words) < 2 {
+		return nil
+	}
+	var found []suggestion
+	for _, word := range words {
+		if word != "-" && word == strings.ToLower(word) {
+			found = append(found, suggestion{word, "one of " + strings.Join(words, ", ")})
+		}
+	}
+	return found
 }
 
 // readTo reads the words before the last one, and returns the flag that wants the last one as its value, if one does.
@@ -133,8 +151,17 @@ func suggestFiles(app *cli.App, words []string) []suggestion {
 // valuesOf are the values of a flag that has few.
 func valuesOf(f cli.Flag, prefix string) []suggestion {
 	var found []suggestion
-	if f.Names()[0] == "output" {
+	switch f.Names()[0] {
+	case "output":
 		found = []suggestion{{formatTable, "for people"}, {formatJSON, "for programs"}}
+	case "kind":
+		for _, k := range policyKinds {
+			found = append(found, suggestion{k.name, k.usage})
+		}
+	case "operation":
+		for _, operation := range keyspec.GrantOperations.Values() {
+			found = append(found, suggestion{string(operation), "grant operation"})
+		}
 	}
 	return beginning(prefix, found)
 }

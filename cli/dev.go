@@ -24,18 +24,28 @@ const (
 	devToken = "keyhold-dev"
 	devHome  = "softhsm"
 	devPIN   = "pin"
+
+	defaultDevAccount = "111122223333"
+	defaultDevRegion  = "us-east-1"
 )
 
 func (p *program) devCommand() *cli.Command {
 	return &cli.Command{
-		Name: "dev", Usage: "make a throw-away data directory on a SoftHSM2 token of its own", ArgsUsage: noOperands,
+		Name: "dev", Usage: "make a throw-away data directory on a SoftHSM2 token of its own, and serve it", ArgsUsage: noOperands,
 		Description: describe("Makes a SoftHSM2 token with a random PIN inside the data directory and initialises both. The directory must not\n"+
 			"exist, or be empty, and only its owner may write in it. The keys are files, so nothing that matters belongs there.\n"+
-			"On a directory that is ready it only says so. To be rid of it, remove it.",
-			"keyhold dev --data /tmp/keyhold"),
+			"On a directory that is ready it only says so. To be rid of it, remove it.\n\n"+
+			"With --listen it then answers the AWS KMS and AWS STS APIs, to this machine alone, until it is interrupted. The\n"+
+			"user dev is an administrator; its access key is drawn at first, and kept in the directory, or the one in the\n"+
+			"variables "+devKeyIDVariable+" and "+devSecretVariable+". Once it answers it writes a file that a\n"+
+			"shell reads to reach it.",
+			"keyhold dev --data /tmp/keyhold",
+			"keyhold dev --listen 127.0.0.1:8480 --env-file keyhold.env"),
 		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "account", Usage: "the account in ARNs: 12 `DIGITS`", Value: "111122223333"},
-			&cli.StringFlag{Name: "region", Usage: "the `REGION` in ARNs", Value: "us-east-1"},
+			&cli.StringFlag{Name: "account", Usage: "the account in ARNs: 12 `DIGITS`", Value: defaultDevAccount},
+			&cli.StringSliceFlag{Name: "region", Usage: "the `REGION` in ARNs (default: us-east-1); with --listen, repeated for further ones that requests may be signed for"},
+			&cli.StringFlag{Name: "listen", Usage: "serve on an `ADDRESS` of this machine and a port, 0 for any"},
+			&cli.StringFlag{Name: "env-file", Usage: "with --listen, the `FILE` for shells (default: dev.env in the data directory)", TakesFile: true},
 		},
 		Action: p.command(0, 0, p.dev),
 	}
@@ -45,12 +55,18 @@ func (p *program) dev(c *cli.Context) error {
 	if c.String("config") != "" {
 		return usagef(c, "dev writes a configuration of its own; leave out --config and KEYHOLD_CONFIG")
 	}
+	if listens := c.String("listen") != ""; !listens && (c.IsSet("env-file") || len(c.StringSlice("region")) > 1) {
+		return usagef(c, "--env-file and a second --region are for a server: say where with --listen")
+	}
 	config, err := devConfig(c)
 	if err != nil {
 		return err
 	}
 	if _, err := modulePath(""); err != nil {
 		return err
+	}
+	if c.String("listen") != "" {
+		return p.devServe(c, config)
 	}
 	s := p.session(c, config)
 	err = p.devOn(c, s)
@@ -66,17 +82,18 @@ func (p *program) dev(c *cli.Context) error {
 
 // devConfig is the configuration of a throw-away directory that is already there, or of a new one.
 func devConfig(c *cli.Context) (configs.Config, error) {
+	region := or(append(c.StringSlice("region"), "")[0], defaultDevRegion)
 	there, err := configs.Load(configPath(c))
 	switch {
 	case err == nil && !there.Dev:
 		return there, advise(fmt.Errorf("%s is a lasting data directory, and dev makes throw-away ones", dataDir(c)), "name another directory with --data")
-	case err == nil && (c.IsSet("account") && c.String("account") != there.Account || c.IsSet("region") && c.String("region") != there.Region):
+	case err == nil && (c.IsSet("account") && c.String("account") != there.Account || c.IsSet("region") && region != there.Region):
 		return there, advise(fmt.Errorf("%s is there already, for account %s in region %s", dataDir(c), there.Account, there.Region), "remove it, or name another directory with --data")
 	case err == nil || !errors.Is(err, fs.ErrNotExist):
 		return there, err
 	}
 	config := configs.Config{
-		Account: c.String("account"), Region: c.String("region"), Dev: true,
+		Account: c.String("account"), Region: region, Dev: true,
 		Module: configs.Module{Profile: "softhsm2", Env: map[string]string{"SOFTHSM2_CONF": "./" + devHome + "/softhsm2.conf"}},
 		Token:  configs.Token{Label: devToken, PIN: configs.PIN{File: devPIN}, Exclusive: new(true)},
 	}
@@ -208,7 +225,7 @@ func (p *program) sayNext(c *cli.Context, commands ...string) {
 // shellWord quotes a word for a shell where that is needed.
 func shellWord(s string) string {
 	if s != "" && !strings.ContainsFunc(s, func(r rune) bool {
-		return !strings.ContainsRune("/._-+@%", r) && (r < '0' || r > '9') && (r < 'a' || r > 'z') && (r < 'A' || r > 'Z')
+		return !strings.ContainsRune("/._-+@%:,", r) && (r < '0' || r > '9') && (r < 'a' || r > 'z') && (r < 'A' || r > 'Z')
 	}) {
 		return s
 	}

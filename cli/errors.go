@@ -42,6 +42,42 @@ func advise(err error, format string, args ...any) error {
 	return &advised{err, fmt.Sprintf(format, args...)}
 }
 
+// guided gives the commands of a group advice of their own for errors of the API, by the errors' names.
+func guided(steps map[string]string, commands ...*cli.Command) []*cli.Command {
+	for _, command := range commands {
+		action := command.Action
+		if action == nil { // a group within the group
+			continue
+		}
+		command.Action = func(c *cli.Context) error { return guide(action(c), steps) }
+	}
+	return commands
+}
+
+// guide adds the next step to an error that has none yet.
+func guide(err error, steps map[string]string) error {
+	var given *advised
+	var wire *api.Error
+	if !errors.As(err, &given) && errors.As(err, &wire) && steps[wire.Name] != "" && particular(wire) == "" {
+		return advise(err, "%s", steps[wire.Name])
+	}
+	return err
+}
+
+// deniedRequest is a refusal with the id under which the audit log has it.
+type deniedRequest struct {
+	error
+	id string
+}
+
+func (e *deniedRequest) Unwrap() error { return e.error }
+
+// isDenied tells the refusal of who may not do something.
+func isDenied(err error) bool {
+	var wire *api.Error
+	return errors.As(err, &wire) && wire.Name == api.AccessDeniedException
+}
+
 // errReported is the failure of a command that has said on its own what is wrong.
 var errReported = errors.New("reported")
 
@@ -64,6 +100,10 @@ func (p *program) report(err error) int {
 	p.sayf("%s", sentence(err.Error()))
 	if advice := adviceFor(err); advice != "" {
 		p.sayf("%s", advice)
+	}
+	var denied *deniedRequest
+	if errors.As(err, &denied) {
+		p.sayf("why, statement by statement: keyhold policy explain --request %s", denied.id)
 	}
 	if p.stuck.Load() {
 		p.sayf("calls of the token do not return; a new process may get through")
@@ -106,6 +146,11 @@ func adviceFor(err error) string {
 // adviceOn is the next step after an error of the API. Errors that need no advice, and those whose text has it already,
 // are not in the list.
 func adviceOn(e *api.Error) string {
+	return or(particular(e), strings.ReplaceAll(nextSteps[e.Name], "KEY", arnIn(e)))
+}
+
+// particular is the next step after one of several errors of a name.
+func particular(e *api.Error) string {
 	arn := arnIn(e)
 	switch *e {
 	case *api.PendingDeletion(arn):
@@ -117,12 +162,16 @@ func adviceOn(e *api.Error) string {
 	case *api.AliasesNotSupported():
 		return "this command wants a key id or key ARN; keyhold key describe alias/NAME shows both"
 	case *api.PolicyLockout():
-		return "let the policy allow kms:PutKeyPolicy to the account's root, or say that you mean it with " +
-			"BypassPolicyLockoutSafetyCheck in: keyhold call"
+		return "let the policy allow kms:PutKeyPolicy to the account's root, or say that you mean it with --bypass-lockout-check " +
+			"of keyhold policy put, or BypassPolicyLockoutSafetyCheck in: keyhold call"
+	case *api.PolicyPrincipals():
+		return "it names an account, user or role that does not exist; see what there is with: keyhold account list, keyhold principal list"
+	case *api.PolicyARN():
+		return "a policy names accounts, users, roles and sessions of roles, and no groups; keyhold policy check FILE says where"
 	case *api.OnDemandLimit(lastWord(e.Message)):
 		return "raise keys.on_demand_rotations in the configuration, or move the alias to a new key with: keyhold alias update NAME NEW-KEY"
 	}
-	return strings.ReplaceAll(nextSteps[e.Name], "KEY", arn)
+	return ""
 }
 
 // nextSteps by error; KEY becomes the ARN in the message.
@@ -134,13 +183,16 @@ var nextSteps = map[string]string{
 	api.IncorrectKeyException:      "another key made this ciphertext; leave out --key to have it found",
 	api.InvalidCiphertextException: "the ciphertext does not open. Check that the file is complete and unchanged, " +
 		"and give the same --context as when it was made",
-	api.InvalidMarkerException:    "leave out --marker to begin at the first page; a marker is good for the list that told it",
-	api.KeyUnavailableException:   "see what the token and its keys lack with: keyhold doctor",
-	api.KMSInternalException:      "the cause is said above; keyhold doctor looks at everything",
-	api.NotAuthorizedException:    "names that begin with alias/aws/ are reserved; choose another",
-	api.NotFoundException:         "see what there is with: keyhold key list, keyhold alias list",
-	api.SerializationException:    "the input must be one JSON object with the members of the operation",
-	api.TagException:              "each tag name may come once, none may begin with aws:, and a key has 50 tags at most; see keyhold key tags",
+	api.InvalidMarkerException:           "leave out --marker to begin at the first page; a marker is good for the list that told it",
+	api.KeyUnavailableException:          "see what the token and its keys lack with: keyhold doctor",
+	api.KMSInternalException:             "the cause is said above; keyhold doctor looks at everything",
+	api.NotAuthorizedException:           "names that begin with alias/aws/ are reserved; choose another",
+	api.NotFoundException:                "see what there is with: keyhold key list, keyhold alias list",
+	api.MalformedPolicyDocumentException: "to see all that is wrong with a policy before it is sent: keyhold policy check FILE",
+	api.SerializationException:           "the input must be one JSON object with the members of the operation",
+	api.TagException:                     "each tag name may come once, none may begin with aws:, and a key has 50 tags at most; see keyhold key tags",
+	api.UnrecognizedClientException: "the account, user or role to act as does not exist or is disabled; see what there is with: " +
+		"keyhold account list, keyhold principal list",
 	api.UnknownOperationException: "see what there is with: keyhold call --list",
 }
 

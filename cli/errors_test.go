@@ -35,7 +35,7 @@ func TestErrorsSayWhatToDoNext(t *testing.T) {
 				"keyhold: its deletion was cancelled or never scheduled; see its state with: keyhold key describe " + keyARN + "\n"},
 		"a policy that locks out": {api.PolicyLockout(), exitError,
 			"keyhold: " + api.PolicyLockout().Error() + "\nkeyhold: let the policy allow kms:PutKeyPolicy to the account's root, or say that " +
-				"you mean it with BypassPolicyLockoutSafetyCheck in: keyhold call\n"},
+				"you mean it with --bypass-lockout-check of keyhold policy put, or BypassPolicyLockoutSafetyCheck in: keyhold call\n"},
 		"no more rotations": {api.OnDemandLimit(keyARN), exitError,
 			"keyhold: " + api.OnDemandLimit(keyARN).Error() + ".\nkeyhold: raise keys.on_demand_rotations in the configuration, or move the alias " +
 				"to a new key with: keyhold alias update NAME NEW-KEY\n"},

@@ -91,7 +91,9 @@ func dashed(names []string) string {
 const noOperands = " "
 
 // describe is a command's description: what it does, and what to type.
-func describe(text string, commands ...string) string { return text + "\n\n" + example(commands...) }
+func describe(text string, commands ...string) string {
+	return strings.TrimRight(text, "\n") + "\n\n" + example(commands...)
+}
 
 func example(commands ...string) string {
 	return "Example:\n   " + strings.Join(commands, "\n   ")

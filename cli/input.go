@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/keyhold/keyhold/internal/secret"
+	"github.com/keyhold/keyhold/kms"
 	"github.com/keyhold/keyhold/kms/api"
 	"github.com/urfave/cli/v2"
 )
@@ -16,7 +17,7 @@ import (
 // command is the action of a command that takes from least to most operands; most -1 is any number.
 func (p *program) command(least, most int, action cli.ActionFunc) cli.ActionFunc {
 	return func(c *cli.Context) error {
-		if err := checkFormat(c); err != nil {
+		if err := errors.Join(checkFormat(c), checkAccount(c)); err != nil {
 			return err
 		}
 		switch n := c.NArg(); {
@@ -150,4 +151,25 @@ func readLimited(ctx context.Context, r io.Reader, name string, limit int) ([]by
 		secret.Wipe(buf)
 		return nil, fmt.Errorf("read %s: %w", name, got.err)
 	}
+}
+
+// accountFlag is the flag of all commands that names the account whose root acts. init and dev have one of their own, which
+// says what the directory's account shall be.
+const accountFlag = "account"
+
+// actingAccount is the account whose root the command acts as. Not given, it is the directory's own.
+func actingAccount(c *cli.Context) (id kms.AccountID, given bool) {
+	if c.Command != nil && findFlag(c.Command.Flags, accountFlag) != nil {
+		return "", false
+	}
+	return kms.AccountID(c.String(accountFlag)), c.IsSet(accountFlag)
+}
+
+// checkAccount refuses an empty id, too: a script whose variable is not set must not change the wrong account.
+func checkAccount(c *cli.Context) error {
+	id, given := actingAccount(c)
+	if given && (len(id) != 12 || strings.Trim(string(id), "0123456789") != "") {
+		return usagef(c, "--account is %q: want 12 digits; keyhold account list shows which accounts there are", id)
+	}
+	return nil
 }

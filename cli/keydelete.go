@@ -72,7 +72,7 @@ func (p *program) previewDeletion(ctx context.Context, c *cli.Context, s *sessio
 	if err != nil {
 		return err
 	}
-	p.sayf("what it encrypted can never be read again after that. To do it: %s %s --days %d --yes", c.Command.HelpName, m.KeyID, days)
+	p.sayf("what it encrypted can never be read again after that. To do it: %s %s --days %d --yes", called(c), m.KeyID, days)
 	return errReported
 }
 

@@ -91,8 +91,9 @@ func (p *program) app() *cli.App {
 
 func (p *program) commands() []*cli.Command {
 	return []*cli.Command{
-		p.initCommand(), p.devCommand(), p.doctorCommand(), p.versionCommand(),
-		p.keyCommand(), p.aliasCommand(),
+		p.initCommand(), p.devCommand(), p.serveCommand(), p.doctorCommand(), p.versionCommand(),
+		p.keyCommand(), p.aliasCommand(), p.policyCommand(), p.grantCommand(),
+		p.accountCommand(), p.principalCommand(), p.accessKeyCommand(),
 		p.dataKeyCommand(), p.encryptCommand(), p.decryptCommand(), p.reencryptCommand(), p.randomCommand(),
 		p.hsmCommand(), p.callCommand(),
 		p.completionCommand(), p.completeCommand(), p.witnessCommand(),
@@ -105,6 +106,7 @@ func globalFlags() []cli.Flag {
 			EnvVars: []string{"KEYHOLD_CONFIG"}, TakesFile: true},
 		&cli.StringFlag{Name: "data", Usage: "the data directory `DIR`", Value: defaultData,
 			EnvVars: []string{"KEYHOLD_DATA"}, TakesFile: true},
+		&cli.StringFlag{Name: accountFlag, Usage: "act as the root of the account `ID` instead of the directory's own"},
 		&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Usage: "`FORMAT` of results: table or json", Value: formatTable},
 		&cli.BoolFlag{Name: "verbose", Usage: "say on the error output what is going on"},
 	}

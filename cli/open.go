@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -44,14 +45,19 @@ type session struct {
 	token   *hsm.Token
 	audit   *audit.Log
 	service *kms.Service
+	account kms.AccountID // whose root the caller is; empty: the directory's own
 	caller  kms.Caller
 
-	onStuck  func(error) // told when only a new process helps
-	readOnly bool        // the service settles nothing when it is opened
+	onStuck  func(error)                 // told when only a new process helps
+	readOnly bool                        // the service settles nothing when it is opened
+	serving  bool                        // the token is kept alive, and recovers by itself
+	meter    func(kms.Device) kms.Device // what the service has the token through; nil: nothing
 }
 
 func (p *program) session(c *cli.Context, config configs.Config) *session {
-	return &session{dir: dataDir(c), config: config, pin: pinSource(config.Token.PIN), log: p.logger(c), now: p.now, onStuck: p.giveUp}
+	account, _ := actingAccount(c)
+	return &session{dir: dataDir(c), config: config, account: account, pin: pinSource(config.Token.PIN),
+		log: p.logger(c), now: p.now, onStuck: p.giveUp}
 }
 
 // dataDir is the data directory. A variable that is set to nothing is as good as none.
@@ -139,7 +145,7 @@ func (s *session) steps() []step {
 
 func (s *session) openToken(ctx context.Context) (err error) {
 	if s.token == nil {
-		s.token, err = openToken(ctx, s.config, s.pin, s.log, s.onStuck)
+		s.token, err = openToken(ctx, s.config, s.pin, s.log, s.serving, s.onStuck)
 	}
 	return err
 }
@@ -152,15 +158,20 @@ func (s *session) openAudit(ctx context.Context) (err error) {
 }
 
 func (s *session) openService(ctx context.Context) (err error) {
+	var device kms.Device = s.token
+	if s.meter != nil {
+		device = s.meter(device)
+	}
 	s.service, err = kms.New(ctx, kms.Config{
-		Store: s.store, Device: s.token, Log: s.audit, Table: ops.Table(),
+		Store: s.store, Device: device, Log: s.audit, Table: ops.Table(),
 		Account: kms.AccountID(s.config.Account), Region: s.config.Region, Logger: s.log, Now: s.now,
 		MaxOnDemandRotations: *s.config.Keys.OnDemandRotations, RenewAfter: s.config.Keys.RenewAfterUses,
-		ReadOnly: s.readOnly,
+		ReadOnly: s.readOnly, Services: s.config.Services,
 	})
 	if err == nil {
 		s.token.Expect(s.service.Meta().RowKey)
-		s.caller = s.service.Root("local", "keyhold-cli/"+version)
+		account := kms.AccountID(or(string(s.account), string(s.service.Meta().Account)))
+		s.caller = s.service.RootOf(account, "local", "keyhold-cli/"+version)
 	}
 	return err
 }
@@ -210,9 +221,22 @@ func (p *program) takeStore(c *cli.Context, config configs.Config, log *slog.Log
 	return take(c.Context, sc)
 }
 
-// ask sends one operation to the service, as the root of the directory's account.
+// do sends one operation to the service, as the root of the account that the command acts for.
+func (s *session) do(ctx context.Context, operation string, in kms.Input) (any, error) {
+	id, err := kms.NewKeyID(rand.Reader)
+	if err != nil {
+		return nil, err
+	}
+	out, err := s.service.Do(ctx, kms.Request{ID: string(id), Operation: operation, Caller: s.caller, Input: in})
+	if isDenied(err) {
+		err = &deniedRequest{err, string(id)}
+	}
+	return out, err
+}
+
+// ask is do for an answer of a known shape.
 func ask[O any](ctx context.Context, s *session, operation string, in kms.Input) (*O, error) {
-	out, err := s.service.Do(ctx, kms.Request{Operation: operation, Caller: s.caller, Input: in})
+	out, err := s.do(ctx, operation, in)
 	if err != nil {
 		return nil, err
 	}

@@ -49,10 +49,15 @@ func (p *program) showOwn(c *cli.Context, out any, fill func(*table)) error {
 	if !wantsJSON(c) {
 		return p.table(fill)
 	}
-	text, err := json.Marshal(out)
+	return p.printJSON(out)
+}
+
+func (p *program) printJSON(v any) error {
+	text, err := json.Marshal(v)
 	if err != nil {
 		return err
 	}
+	defer secret.Wipe(text)
 	return p.print(text, []byte("\n"))
 }
 

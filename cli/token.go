@@ -18,13 +18,15 @@ import (
 	"github.com/keyhold/keyhold/softhsm"
 )
 
-// openToken opens and logs in to the token of the configuration.
-func openToken(ctx context.Context, config configs.Config, pin hsm.PINSource, log *slog.Logger, onStuck func(error)) (*hsm.Token, error) {
+// openToken opens and logs in to the token of the configuration, for a command or for a server.
+func openToken(ctx context.Context, config configs.Config, pin hsm.PINSource, log *slog.Logger, serving bool, onStuck func(error)) (*hsm.Token, error) {
 	cfg, err := tokenConfig(config, pin, log)
 	if err != nil {
 		return nil, err
 	}
 	cfg.OnStuck = onStuck
+	// A command ends before there is anything to keep alive, and needs few keys.
+	cfg.Background, cfg.Preload = serving, serving
 	if err := checkPIN(config.Token.PIN, pin); err != nil {
 		return nil, err
 	}
@@ -113,8 +115,7 @@ func tokenConfig(config configs.Config, pin hsm.PINSource, log *slog.Logger) (hs
 		Module: path, InitArgs: config.Module.InitArgs, Env: config.Module.Env, Profile: config.Module.Profile,
 		Label: config.Token.Label, Serial: config.Token.Serial, PIN: pin,
 		IV: config.Token.IV, Sessions: config.Token.Sessions, MaxObjects: config.Token.MaxObjects, StuckLimit: config.Token.StuckLimit, CallTimeout: config.Token.CallTimeout, Exclusive: config.Token.Exclusive,
-		Logger:     log,
-		Background: false, // a command ends before there is anything to keep alive
+		Logger: log,
 	}
 	if config.Token.Slot != nil {
 		cfg.Slot = new(uint(*config.Token.Slot))

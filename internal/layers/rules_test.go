@@ -6,17 +6,17 @@ var ranks = []struct {
 	rank int
 	dirs []string
 }{
-	{0, []string{"kms/device", "kms/keyspec", "kms/policy", "internal/secret", "internal/ownership", "internal/sigv4", "internal/layers", "internal/testsummary", "envelope"}},
+	{0, []string{"kms/device", "kms/keyspec", "kms/policy", "internal/secret", "internal/ownership", "internal/sigv4", "internal/admission", "internal/health", "internal/layers", "internal/testsummary", "envelope"}},
 	{1, []string{"kms/api", "kms/audit", "hsm", "hsm/witness/protocol", "softhsm", "softhsm/faultp11"}},
 	{2, []string{"kms", "client", "softhsm/faultp11/faultctl", "hsm/witness", "hsm/hsmtest", "hsm/faulttest"}},
-	{3, []string{"kms/ops", "kms/store/*", "kms/httpapi", "kms/kmstest", "kmsplugin", "xks"}},
+	{3, []string{"kms/ops", "kms/store/*", "kms/httpapi", "kms/kmstest", "internal/metrics", "kmsplugin", "xks"}},
 	{4, []string{"configs"}},
 	{5, []string{"cli"}},
 	{6, []string{".", "integration", "integration/*"}},
 }
 
 // testKits may be imported by the test files of any rank.
-var testKits = []string{"kms/kmstest", "hsm/hsmtest", "softhsm", "softhsm/faultp11", "kms/store/*"}
+var testKits = []string{"kms/kmstest", "kms/ops", "hsm/hsmtest", "softhsm", "softhsm/faultp11", "kms/store/*"}
 
 // only says which packages alone may import something. An import matches when it is the named path or lies below it.
 // Test files may import it in tests as well as in homes.
@@ -31,7 +31,8 @@ type only struct {
 var onlyThese = []only{
 	{"C", []string{"hsm", "softhsm"}, nil},
 	{"database/sql", []string{"kms/store/*"}, []string{"integration"}},
-	{"net/http", []string{"kms/httpapi", "client", "cli", "xks", "internal/sigv4"}, []string{"integration", "integration/*"}},
+	{"net/http", []string{"kms/httpapi", "client", "cli", "xks", "internal/sigv4", "internal/health", "internal/metrics"}, []string{"integration", "integration/*"}},
+	{"crypto/tls", []string{"kms/httpapi", "client", "cli", "xks"}, []string{"integration", "integration/*"}},
 	{"os/exec", []string{"cli", "hsm/*", "hsm/witness/protocol", "softhsm", "softhsm/faultp11", "integration/demo"}, anywhere},
 
 	{"github.com/miekg/pkcs11", []string{"hsm", "hsm/*"}, []string{"softhsm", "softhsm/faultp11", "integration", "integration/*"}},
@@ -39,6 +40,7 @@ var onlyThese = []only{
 	{"github.com/mattn/go-sqlite3", []string{"kms/store/sqlite"}, []string{"integration"}},
 	{"github.com/urfave/cli/v2", []string{"cli"}, nil},
 	{"go.yaml.in/yaml/v3", []string{"configs"}, nil},
+	{"github.com/prometheus/client_golang", []string{"internal/metrics"}, nil},
 	{"google.golang.org/grpc", []string{"kmsplugin"}, nil},
 	{"golang.org/x/mod", []string{"kms/audit"}, nil},
 	{"golang.org/x/sys", []string{"cli"}, nil},
