@@ -33,37 +33,47 @@ type daemon struct {
 }
 
 // newDaemon takes the addresses before the token is opened, so that a mistake costs no login.
-func (p *program) newDaemon(ctx context.Context, s *session, config configs.Server) (d *daemon, err error) {
-	d = &daemon{p: p, s: s, config: config, upkeep: newUpkeep(s)}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, d.close())
-		}
-	}()
-	if config.TLS.Certificate != "" {
-		files := httpapi.TLS{Certificate: config.TLS.Certificate, Key: config.TLS.Key, ClientCA: config.TLS.ClientCA, Now: p.now, Logger: s.log}
-		if d.tls, err = files.Config(); err != nil {
-			return nil, err
-		}
-	}
-	if d.api, err = listen(ctx, "server.listen", config.Listen); err != nil {
+func (p *program) newDaemon(ctx context.Context, s *session, config configs.Server) (*daemon, error) {
+	d := &daemon{p: p, s: s, config: config, upkeep: newUpkeep(s)}
+	if err := errors.Join(d.readCertificate(), d.watch()); err != nil {
 		return nil, err
 	}
-	if config.Admin != "" {
-		if d.admin, err = listen(ctx, "server.admin", config.Admin); err != nil {
-			return nil, err
-		}
+	if err := d.listen(ctx); err != nil {
+		return nil, errors.Join(err, d.close())
 	}
-	if d.monitor, err = health.New(health.Config{Checks: d.upkeep.checks(), Now: p.now}); err != nil {
-		return nil, err
+	s.serving, s.meter = true, func(device kms.Device) kms.Device { return d.metrics.Device(device, p.now) }
+	return d, nil
+}
+
+func (d *daemon) readCertificate() (err error) {
+	files := d.config.TLS
+	if files.Certificate == "" {
+		return nil
+	}
+	d.tls, err = httpapi.TLS{
+		Certificate: files.Certificate, Key: files.Key, ClientCA: files.ClientCA, Now: d.p.now, Logger: d.s.log,
+	}.Config()
+	return err
+}
+
+// watch makes what is told of the server, which asks for the session's parts only once they are open.
+func (d *daemon) watch() (err error) {
+	if d.monitor, err = health.New(health.Config{Checks: d.upkeep.checks(), Now: d.p.now}); err != nil {
+		return err
 	}
 	d.metrics = metrics.New(metrics.Sources{
 		Version: version, Token: d.upkeep.token, Health: d.monitor.Report, Outbox: d.upkeep.outbox,
 		Admission: func() admission.Stats { return d.gate.Stats() },
-		Usage:     func() kms.Usage { return s.service.Usage() },
+		Usage:     func() kms.Usage { return d.s.service.Usage() },
 	})
-	s.serving, s.meter = true, func(device kms.Device) kms.Device { return d.metrics.Device(device, p.now) }
-	return d, nil
+	return nil
+}
+
+func (d *daemon) listen(ctx context.Context) (err error) {
+	if d.api, err = listen(ctx, "server.listen", d.config.Listen); err == nil && d.config.Admin != "" {
+		d.admin, err = listen(ctx, "server.admin", d.config.Admin)
+	}
+	return err
 }
 
 func listen(ctx context.Context, field, address string) (net.Listener, error) {
@@ -124,6 +134,12 @@ func (d *daemon) serve(ctx context.Context, ready func() error) error {
 	ctx, end := context.WithCancelCause(ctx)
 	defer end(nil)
 	defer context.AfterFunc(ctx, func() { d.monitor.End("the server is ending") })()
+	var socket sync.WaitGroup
+	if l, err := listenSocket(d.s.dir, d.s.log); err != nil {
+		d.s.log.Warn("there is no admin socket", "error", err) // commands then say who has the directory
+	} else {
+		socket.Go(func() { d.serveSocket(ctx, l) })
+	}
 	// What goes on while the last requests are answered.
 	chores, rest := context.WithCancel(context.WithoutCancel(ctx))
 	var busy sync.WaitGroup
@@ -140,12 +156,23 @@ func (d *daemon) serve(ctx context.Context, ready func() error) error {
 	}
 	err = api.Serve(ctx, d.api)
 	cause := context.Cause(ctx)
+	end(nil)
+	socket.Wait()
 	rest()
 	busy.Wait()
 	if errors.Is(cause, context.Canceled) {
 		cause = nil
 	}
 	return errors.Join(cause, err)
+}
+
+// serveSocket answers the commands of the directory's owner, until ctx ends.
+func (d *daemon) serveSocket(ctx context.Context, l net.Listener) {
+	door := &door{service: d.s.service, log: d.s.log, now: d.p.now, observe: d.metrics.Request}
+	server := httpapi.Server{Handler: door, Grace: d.config.Grace, Logger: d.s.log}
+	if err := server.Serve(ctx, l); err != nil {
+		d.s.log.Warn("the admin socket came to a bad end", "error", err)
+	}
 }
 
 // serveAdmin answers those who watch the server, until ctx ends.

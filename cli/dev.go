@@ -68,16 +68,25 @@ func (p *program) dev(c *cli.Context) error {
 	if c.String("listen") != "" {
 		return p.devServe(c, config)
 	}
-	s := p.session(c, config)
-	err = p.devOn(c, s)
-	if err == nil {
-		err = p.showDirectory(c, s)
-	}
-	if err := errors.Join(err, s.close(c.Context)); err != nil {
+	if err := p.devNow(c, config); err != nil {
 		return err
 	}
 	p.sayNext(c, "keyhold key create --alias app", "keyhold data-key alias/app", "keyhold doctor")
 	return nil
+}
+
+// devNow makes the directory, or opens it, and shows it.
+func (p *program) devNow(c *cli.Context, config configs.Config) error {
+	if server := findServer(c.Context, dataDir(c)); server != nil {
+		server.close() // which has found the directory to be what the configuration says
+		return p.tellDirectory(c, directory{absolute(dataDir(c)), absolute(configPath(c)), config.Account, config.Region, config.Token.Label, true})
+	}
+	s := p.session(c, config)
+	err := p.devOn(c, s)
+	if err == nil {
+		err = p.showDirectory(c, s)
+	}
+	return errors.Join(err, s.close(c.Context))
 }
 
 // devConfig is the configuration of a throw-away directory that is already there, or of a new one.

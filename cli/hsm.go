@@ -119,7 +119,7 @@ func (p *program) hsmStatus() *cli.Command {
 		Description: describe("Opens the token of the configuration, asks it, and shows what it says. It exits with 1 when the token is not ready.",
 			"keyhold hsm status"),
 		Action: p.command(0, 0, func(c *cli.Context) error {
-			return p.with(c, func(ctx context.Context, s *session) error {
+			return p.own(c, func(ctx context.Context, s *session) error {
 				st := s.token.Status(ctx)
 				if err := p.showOwn(c, st, func(t *table) { t.status(st) }); err != nil {
 					return err

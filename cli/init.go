@@ -191,7 +191,10 @@ type directory struct {
 
 func (p *program) showDirectory(c *cli.Context, s *session) error {
 	meta := s.service.Meta()
-	d := directory{absolute(s.dir), absolute(configPath(c)), string(meta.Account), meta.Region, meta.Token, meta.Dev}
+	return p.tellDirectory(c, directory{absolute(s.dir), absolute(configPath(c)), string(meta.Account), meta.Region, meta.Token, meta.Dev})
+}
+
+func (p *program) tellDirectory(c *cli.Context, d directory) error {
 	return p.showOwn(c, d, func(t *table) {
 		t.fact("Data directory", d.Directory)
 		t.fact("Configuration", d.Config)

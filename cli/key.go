@@ -97,7 +97,7 @@ func refuseTaken(ctx context.Context, s *session, alias string) error {
 	var wire *api.Error
 	switch {
 	case err == nil:
-		err = api.AlreadyExistsAlias(s.service.Realm().AliasARN(s.caller.Account, alias))
+		err = api.AlreadyExistsAlias(s.realm().AliasARN(s.caller.Account, alias))
 	case errors.As(err, &wire) && wire.Name == api.NotFoundException:
 		return nil
 	}

@@ -67,7 +67,7 @@ func (p *program) previewDeletion(ctx context.Context, c *cli.Context, s *sessio
 		t.fact("Description", m.Description)
 		t.fact("Aliases", strings.Join(names[m.KeyID], ", "))
 		t.fact("Stops working", "now")
-		t.fact("Destroyed", s.service.Now().Add(time.Duration(days)*24*time.Hour).UTC().Format(time.RFC3339))
+		t.fact("Destroyed", s.now().Add(time.Duration(days)*24*time.Hour).UTC().Format(time.RFC3339))
 	})
 	if err != nil {
 		return err

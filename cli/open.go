@@ -13,6 +13,7 @@ import (
 	"github.com/keyhold/keyhold/configs"
 	"github.com/keyhold/keyhold/hsm"
 	"github.com/keyhold/keyhold/kms"
+	"github.com/keyhold/keyhold/kms/api"
 	"github.com/keyhold/keyhold/kms/audit"
 	"github.com/keyhold/keyhold/kms/ops"
 	"github.com/keyhold/keyhold/kms/store/sqlite"
@@ -45,6 +46,7 @@ type session struct {
 	token   *hsm.Token
 	audit   *audit.Log
 	service *kms.Service
+	remote  *remote       // the server that holds the directory, if one does: then nothing above is open
 	account kms.AccountID // whose root the caller is; empty: the directory's own
 	caller  kms.Caller
 
@@ -85,14 +87,40 @@ func loadConfig(c *cli.Context) (configs.Config, error) {
 	return config, err
 }
 
-// with opens the data directory, hands it to work, and closes it whatever happens.
+// with opens the data directory, hands it to work, and closes it whatever happens. Where a server has the directory, work
+// gets a session that asks it.
 func (p *program) with(c *cli.Context, work func(context.Context, *session) error) error {
-	return p.withService(c, work, false)
+	config, err := loadConfig(c)
+	if err != nil {
+		return err
+	}
+	server := findServer(c.Context, dataDir(c))
+	if server == nil {
+		return p.withService(c, work, false)
+	}
+	defer server.close()
+	s := p.session(c, config)
+	s.remote, s.caller = server, s.rootCaller()
+	return work(c.Context, s)
 }
 
-// look is with for commands that change nothing: the service is opened without settling what a crash left open.
+// own is with for commands that look at the token or the store themselves, and cannot while a server has them.
+func (p *program) own(c *cli.Context, work func(context.Context, *session) error) error {
+	return p.withOwn(c, work, false)
+}
+
+// look is own for commands that change nothing: the service is opened without settling what a crash left open.
 func (p *program) look(c *cli.Context, work func(context.Context, *session) error) error {
-	return p.withService(c, work, true)
+	return p.withOwn(c, work, true)
+}
+
+func (p *program) withOwn(c *cli.Context, work func(context.Context, *session) error, readOnly bool) error {
+	if server := findServer(c.Context, dataDir(c)); server != nil {
+		server.close()
+		return advise(fmt.Errorf("a server has the data directory %s and its token, which this command would have to open itself", dataDir(c)),
+			"stop the server first. What it knows of the token is on its admin address: /readyz and /metrics")
+	}
+	return p.withService(c, work, readOnly)
 }
 
 func (p *program) withService(c *cli.Context, work func(context.Context, *session) error, readOnly bool) error {
@@ -170,10 +198,19 @@ func (s *session) openService(ctx context.Context) (err error) {
 	})
 	if err == nil {
 		s.token.Expect(s.service.Meta().RowKey)
-		account := kms.AccountID(or(string(s.account), string(s.service.Meta().Account)))
-		s.caller = s.service.RootOf(account, "local", "keyhold-cli/"+version)
+		s.caller = s.rootCaller()
 	}
 	return err
+}
+
+// realm is where the directory's keys live. The configuration says it, and kms.New refuses one that says something else.
+func (s *session) realm() kms.Realm { return kms.Realm{Partition: "aws", Region: s.config.Region} }
+
+// rootCaller is the root of the account that the command acts for.
+func (s *session) rootCaller() kms.Caller {
+	account := kms.AccountID(or(string(s.account), s.config.Account))
+	return kms.Caller{Account: account, Root: true, ARN: s.realm().RootARN(account), PrincipalID: string(account),
+		Source: "local", Agent: "keyhold-cli/" + version, Local: true}
 }
 
 // close closes what is open, last opened first.
@@ -216,22 +253,56 @@ func (p *program) takeStore(c *cli.Context, config configs.Config, log *slog.Log
 	if !errors.Is(err, sqlite.ErrLocked) || config.LockWait <= silence {
 		return store, err
 	}
+	if server := findServer(c.Context, dataDir(c)); server != nil && !starts(c) {
+		server.close()
+		return store, err // it will not end for a command's sake
+	}
 	p.sayf("waiting up to %s: %v", config.LockWait, err)
 	sc.LockWait = config.LockWait - silence
 	return take(c.Context, sc)
 }
 
+// starts tells a command that is a server itself, and so the next one when one is replaced.
+func starts(c *cli.Context) bool { return c.Command.Name == "serve" || c.String("listen") != "" }
+
 // do sends one operation to the service, as the root of the account that the command acts for.
 func (s *session) do(ctx context.Context, operation string, in kms.Input) (any, error) {
-	id, err := kms.NewKeyID(rand.Reader)
-	if err != nil {
-		return nil, err
+	send := s.doHere
+	if s.remote != nil {
+		send = s.doThere
 	}
-	out, err := s.service.Do(ctx, kms.Request{ID: string(id), Operation: operation, Caller: s.caller, Input: in})
+	out, id, err := send(ctx, operation, in)
 	if isDenied(err) {
-		err = &deniedRequest{err, string(id)}
+		err = &deniedRequest{err, id}
 	}
 	return out, err
+}
+
+func (s *session) doHere(ctx context.Context, operation string, in kms.Input) (any, string, error) {
+	id, err := kms.NewKeyID(rand.Reader)
+	if err != nil {
+		return nil, "", err
+	}
+	out, err := s.service.Do(ctx, kms.Request{ID: string(id), Operation: operation, Caller: s.caller, Input: in})
+	return out, string(id), err
+}
+
+func (s *session) doThere(ctx context.Context, operation string, in kms.Input) (any, string, error) {
+	for _, row := range ops.Table() {
+		if d := row.Describe(); d.Name == operation {
+			return s.remote.do(ctx, s.caller, d, in)
+		}
+	}
+	return nil, "", api.UnknownOperation()
+}
+
+// records calls f with each record of the audit log, whoever has it open.
+func (s *session) records(ctx context.Context, f func(record []byte) error) error {
+	each := func(_ uint64, record []byte) error { return f(record) }
+	if s.remote != nil {
+		return audit.ReadDir(ctx, auditDir(s.dir, s.config), each)
+	}
+	return s.audit.Read(ctx, 0, each)
 }
 
 // ask is do for an answer of a known shape.

@@ -120,7 +120,7 @@ func (p *program) previewReset(ctx context.Context, c *cli.Context, s *session) 
 		t.line("The present policy, which is not kept:")
 		t.line(lost)
 		t.line("The default policy:")
-		t.line(policy.Default(s.service.Realm().Partition, string(s.caller.Account)))
+		t.line(policy.Default(s.realm().Partition, string(s.caller.Account)))
 	}, "who may use the key today may not after that, unless an identity policy or a grant allows it")
 }
 

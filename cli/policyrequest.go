@@ -102,7 +102,7 @@ func (s *session) findRecord(ctx context.Context, id string) (record []byte, pas
 	if err != nil {
 		return nil, past, err
 	}
-	err = s.audit.Read(ctx, 0, func(_ uint64, r []byte) error {
+	err = s.records(ctx, func(r []byte) error {
 		if !bytes.Contains(r, quoted) {
 			return nil
 		}

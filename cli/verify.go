@@ -33,7 +33,7 @@ func (p *program) hsmVerify() *cli.Command {
 		Description: describe("Another PKCS#11 library, in a process of its own, finds each key by its id, reads its attributes and opens a\n"+
 			"ciphertext made at the key's birth. It never encrypts. It exits with 1 unless every key is good.", "keyhold hsm verify"),
 		Action: p.command(0, 0, func(c *cli.Context) error {
-			return p.with(c, func(ctx context.Context, s *session) error { return p.verify(ctx, c, s) })
+			return p.own(c, func(ctx context.Context, s *session) error { return p.verify(ctx, c, s) })
 		}),
 	}
 }

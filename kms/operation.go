@@ -180,6 +180,8 @@ type Description struct {
 	Effect   Effect
 	States   []StateRule // empty when the operation has no key
 	NewInput func() Input
+	// NewOutput makes an empty answer, a pointer to its shape.
+	NewOutput func() any
 	// Origins and Usage as in Admit.
 	Origins []keyspec.Origin
 	Usage   keyspec.KeyUsage
@@ -190,7 +192,8 @@ type Description struct {
 // Describe implements Row.
 func (o Operation[I, O]) Describe() Description {
 	return Description{Name: o.Name, Service: o.Service, Effect: o.Effect, States: o.Admit.States, Origins: o.Admit.Origins,
-		Usage: o.Admit.Usage, DryRun: o.DryRun != nil, targets: [][]Target{o.Targets(newInput[I]()), o.Targets(keyed[I]())}, NewInput: func() Input { return newInput[I]() }}
+		Usage: o.Admit.Usage, DryRun: o.DryRun != nil, targets: [][]Target{o.Targets(newInput[I]()), o.Targets(keyed[I]())}, NewInput: func() Input { return newInput[I]() },
+		NewOutput: func() any { return reflect.New(reflect.TypeFor[O]().Elem()).Interface() }}
 }
 
 func (o Operation[I, O]) decode(body []byte, unknown api.UnknownPolicy) (Input, error) {

@@ -5,7 +5,6 @@ import (
 	"io"
 	"os"
 	"reflect"
-	"time"
 
 	"github.com/keyhold/keyhold/internal/secret"
 	"github.com/keyhold/keyhold/kms/api"
@@ -55,9 +54,6 @@ func (x *exchange) readBody() ([]byte, error) {
 		}
 	}
 	x.read = true
-	// The time for the request is over with its end: net/http would take its expiry for the client's leaving. Nothing is
-	// lost where a connection has no deadlines.
-	_ = x.connection.SetReadDeadline(time.Time{})
 	return body, nil
 }
 

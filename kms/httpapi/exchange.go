@@ -23,17 +23,16 @@ const (
 
 // exchange is one request and its answer.
 type exchange struct {
-	handler    *Handler
-	request    *http.Request
-	connection *http.ResponseController
-	began      time.Time
-	id         string
-	protocol   protocol
-	operation  string // a row of the table; "" until one is known
-	claimed    string // the access key id, once it is known to be one
-	caller     kms.Caller
-	read       bool   // the body has been read to its end
-	detail     string // what the caller is not told, for the log
+	handler   *Handler
+	request   *http.Request
+	began     time.Time
+	id        string
+	protocol  protocol
+	operation string // a row of the table; "" until one is known
+	claimed   string // the access key id, once it is known to be one
+	caller    kms.Caller
+	read      bool   // the body has been read to its end
+	detail    string // what the caller is not told, for the log
 }
 
 // answer always is one, whatever happens.

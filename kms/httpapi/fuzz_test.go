@@ -11,6 +11,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"reflect"
+	"regexp"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -123,7 +124,7 @@ func FuzzRequest(f *testing.F) {
 	if err := b.sign(request("TrentService.CreateKey", `{}`), b.ada).Write(&whole); err != nil {
 		f.Fatal(err)
 	}
-	f.Add(bytes.Replace(whole.Bytes(), []byte("Signature="), []byte("Signature=0"), 1))
+	f.Add(regexp.MustCompile("Signature=[0-9a-f]+").ReplaceAll(whole.Bytes(), []byte("Signature="+strings.Repeat("0", 64))))
 	f.Add([]byte("POST / HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-amz-json-1.1\r\nContent-Length: 2\r\n\r\n{}"))
 	f.Add([]byte("POST / HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"))
 	f.Add([]byte("POST http://x/ HTTP/1.0\r\nAuthorization: AWS4-HMAC-SHA256 Credential=x/20260102/eu-central-1/kms/aws4_request\r\n\r\n"))
@@ -135,7 +136,7 @@ func FuzzRequest(f *testing.F) {
 		w := httptest.NewRecorder()
 		b.handler.ServeHTTP(w, r)
 		checkAnswer(t, w)
-		if w.Code == 200 && !bytes.Equal(octets, whole.Bytes()) {
+		if w.Code == 200 {
 			t.Fatalf("%q is answered %d %s", octets, w.Code, w.Body)
 		}
 	})

@@ -144,7 +144,7 @@ func New(c Config) (*Handler, error) {
 
 // ServeHTTP implements http.Handler.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	x := &exchange{handler: h, request: r, connection: http.NewResponseController(w), began: h.config.Now()}
+	x := &exchange{handler: h, request: r, began: h.config.Now()}
 	a := x.answer()
 	x.write(w, a)
 	x.report(a, h.config.Now().Sub(x.began))

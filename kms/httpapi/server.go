@@ -63,12 +63,11 @@ func (s Server) withDefaults() Server {
 }
 
 // Serve answers connections of the listener, which it closes, until ctx ends. Then it lets the requests that it took
-// come to their end, for Grace at most, and cancels those that have not. When it returns no request is under way. Nil
-// after an end at which none was cut off.
+// come to their end, for Grace at most, and closes the connections of those that have not, which cancels them. When it
+// returns no request is under way. Nil after an end at which none was cut off.
 func (s Server) Serve(ctx context.Context, l net.Listener) error {
 	s = s.withDefaults()
-	requests, cut := context.WithCancel(context.WithoutCancel(ctx))
-	defer cut()
+	requests := context.WithoutCancel(ctx)
 	crowd := &crowd{handler: s.Handler}
 	server := s.server(requests, crowd)
 	failed := make(chan error, 1)
@@ -81,7 +80,6 @@ func (s Server) Serve(ctx context.Context, l net.Listener) error {
 		err = fmt.Errorf("answer connections on %s: %w", l.Addr(), err)
 		failed <- nil
 	}
-	cut()
 	err = errors.Join(err, closed(server.Close()), closed(<-failed))
 	crowd.end()
 	return err

@@ -20,7 +20,7 @@ const moment = 200 * time.Millisecond
 
 func TestWhoIsSlowWithAHeaderIsNotWaitedFor(t *testing.T) {
 	b := newBench(t)
-	address := b.serve(httpapi.Server{HeaderTime: moment})
+	address := b.serve(httpapi.Server{HeaderTime: moment, RequestTime: time.Hour})
 	for _, octets := range []string{"", "P", "POST / HTTP/1.1\r\nHost: x\r\nX-A"} {
 		c := dial(t, address)
 		stop := make(chan struct{})
@@ -55,23 +55,24 @@ func TestWhoIsSlowWithABodyIsNotWaitedFor(t *testing.T) {
 	b.refused(b.check(r), 408, "RequestTimeoutException", "The request's body did not come in time.")
 }
 
-// net/http takes the end of the time for a request, when it comes while it is being answered, for the client's leaving.
+// The time for a request is over with its body: who asks for something slow is not taken for slow, nor for gone.
 func TestTheTimeForARequestIsNotTheTimeForItsAnswer(t *testing.T) {
 	b := newBench(t)
 	slow := &slowCore{Core: b.service, takes: time.Second}
 	address := b.serve(httpapi.Server{Handler: b.newHandler(slow), RequestTime: moment})
 	got := exchange(t, address, b.signed("TrentService.ListKeys", `{}`).text("POST / HTTP/1.1", `{}`, "Content-Length: 2", "Connection: close"))
-	if len(got) != 1 || got[0].status != 200 {
-		t.Errorf("got %v", got)
+	if len(got) != 1 || got[0].status != 200 || slow.told.Load() {
+		t.Errorf("got %v; told to stop: %v", got, slow.told.Load())
 	}
 }
 
-// slowCore takes its time, unless it is told to stop.
+// slowCore takes its time. When it is told to stop it takes a moment more.
 type slowCore struct {
 	httpapi.Core
 	takes  time.Duration
 	begun  chan struct{}
 	inside atomic.Int32
+	told   atomic.Bool
 }
 
 func (c *slowCore) Do(ctx context.Context, req kms.Request) (any, error) {
@@ -83,6 +84,8 @@ func (c *slowCore) Do(ctx context.Context, req kms.Request) (any, error) {
 	select {
 	case <-time.After(c.takes):
 	case <-ctx.Done():
+		c.told.Store(true)
+		time.Sleep(moment)
 	}
 	return c.Core.Do(ctx, req)
 }
@@ -216,6 +219,16 @@ func TestAllConnectionsTogetherAreLimited(t *testing.T) {
 	p.from <- "192.0.2.9:1"
 	if c := <-third; c.RemoteAddr().String() != "192.0.2.9:1" {
 		t.Errorf("accepted %v", c.RemoteAddr())
+	}
+	go func() {
+		c, _ := l.Accept()
+		third <- c
+	}()
+	p.from <- "192.0.2.10:1"
+	select {
+	case c := <-third:
+		t.Errorf("one more connection is accepted, from %v", c.RemoteAddr())
+	case <-time.After(moment):
 	}
 }
 

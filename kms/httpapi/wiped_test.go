@@ -5,8 +5,10 @@ import (
 	"context"
 	"encoding/base64"
 	"net/http"
+	"strings"
 	"testing"
 
+	"github.com/keyhold/keyhold/internal/sigv4"
 	"github.com/keyhold/keyhold/kms"
 	"github.com/keyhold/keyhold/kms/api"
 	"github.com/keyhold/keyhold/kms/httpapi"
@@ -34,6 +36,45 @@ func (w *witness) WriteHeader(int)     {}
 func (w *witness) Write(p []byte) (int, error) {
 	w.written, w.seen = p, string(p)
 	return len(p), nil
+}
+
+// leaky is a body that keeps where it was read to.
+type leaky struct {
+	*strings.Reader
+	places [][]byte
+}
+
+func (l *leaky) Close() error { return nil }
+func (l *leaky) Read(p []byte) (int, error) {
+	n, err := l.Reader.Read(p)
+	l.places = append(l.places, p[:n])
+	return n, err
+}
+
+// A body outgrows what it is read into, twice here, and is wiped whether its signature is right or not.
+func TestBodiesAreWiped(t *testing.T) {
+	b := newBench(t)
+	wrong := sigv4.Credentials{AccessKeyID: b.ada.AccessKeyID, SecretAccessKey: []byte("another")}
+	text := `{"Plaintext":"` + strings.Repeat("secret", 3000) + `"}`
+	for name, r := range map[string]*http.Request{
+		"signed": b.sign(request("TrentService.Encrypt", text), b.ada), "signed by nobody": b.sign(request("TrentService.Encrypt", text), wrong),
+		"a form": b.sign(form("Action=GetCallerIdentity"+version+"&"+text), b.ada),
+	} {
+		body := &leaky{Reader: strings.NewReader(text)}
+		if name == "a form" {
+			body.Reader = strings.NewReader("Action=GetCallerIdentity" + version + "&" + text)
+		}
+		r.Body = body
+		b.ask(r)
+		if len(body.places) < 3 {
+			t.Errorf("%s: the body is read to %d places", name, len(body.places))
+		}
+		for _, place := range body.places {
+			if !bytes.Equal(place, make([]byte, len(place))) {
+				t.Errorf("%s: %d octets of the body are still there", name, len(place))
+			}
+		}
+	}
 }
 
 func TestPlaintextIsWipedWhenItHasBeenSent(t *testing.T) {

@@ -53,7 +53,7 @@ func TestTheLogSaysWhatDeniedARequest(t *testing.T) {
 		{"a hidden denial by ciphertext", stranger, "Decrypt", &api.DecryptInput{CiphertextBlob: blob},
 			map[string]any{"decision": "nothing-allows-it", "action": "kms:Decrypt"}, "no statement of the key policy"},
 		{"a key that is not there", stranger, "Encrypt", &api.EncryptInput{KeyID: new(keyARN(unknown)), Plaintext: []byte("x")},
-			map[string]any{"decision": "not-found"}, "there is no such key"},
+			map[string]any{"decision": "not-found", "action": "kms:Encrypt"}, "there is no such key"},
 		{"a disabled user", off, "Encrypt", encrypting, map[string]any{"decision": "caller-not-recognized"}, off.ARN + " is disabled"},
 		{"an expired session", expired, "Encrypt", encrypting, map[string]any{"decision": "caller-not-recognized"}, "the session has expired"},
 		{"a change", nobody, "DisableKey", &api.DisableKeyInput{KeyID: &key}, map[string]any{"decision": "lacks-identity-policy", "action": "kms:DisableKey"}, "no identity policy"},
