@@ -99,8 +99,8 @@ func (t *Token) mayEncrypt(req device.EncryptRequest) error {
 	return t.ivs.allows(req.Key.ID)
 }
 
-// needAAD refuses empty additional data: builds of SoftHSM with C++ assertions abort on it (facts on PKCS#11 tokens,
-// A4).
+// needAAD refuses empty additional data: builds of SoftHSM with C++ assertions abort on it (RHEL's; pull request
+// 664 of SoftHSMv2).
 func needAAD(aad []byte) error {
 	if len(aad) == 0 {
 		return unsupported("the additional authenticated data must not be empty")

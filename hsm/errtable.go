@@ -22,8 +22,8 @@ type answer struct {
 	code     uint
 }
 
-// classByAnswer holds the answers whose meaning depends on who gave them (measured: facts on PKCS#11 tokens, A4 and
-// A6).
+// classByAnswer holds the answers whose meaning depends on who gave them (measured on SoftHSM 2.6.1, NSS 3.87
+// and openCryptoki 3.8).
 var classByAnswer = map[answer]Class{
 	// SoftHSM has one code for a bad tag and for a dead device.
 	{"C_Decrypt", pkcs11.CKR_GENERAL_ERROR}:   ClassAmbiguous,
@@ -47,7 +47,7 @@ var classByCode = map[uint]Class{
 	pkcs11.CKR_SIGNATURE_INVALID:        ClassData,
 	pkcs11.CKR_SIGNATURE_LEN_RANGE:      ClassData,
 
-	// The last two are what a key that is destroyed meanwhile answers (A6).
+	// The last two are what a key that is destroyed meanwhile answers.
 	pkcs11.CKR_OBJECT_HANDLE_INVALID:       ClassStale,
 	pkcs11.CKR_KEY_HANDLE_INVALID:          ClassStale,
 	pkcs11.CKR_WRAPPING_KEY_HANDLE_INVALID: ClassStale,

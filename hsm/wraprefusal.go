@@ -10,8 +10,7 @@ import (
 var refusals = []uint{pkcs11.CKR_KEY_UNEXTRACTABLE, pkcs11.CKR_KEY_NOT_WRAPPABLE, pkcs11.CKR_ATTRIBUTE_SENSITIVE, ckrActionProhibited, ckrRejectedByPolicy}
 
 // mustNotWrap tries to wrap a key by every wrapping mechanism of the token. Only a refusal of the key itself, or a
-// mechanism that wraps no such key, is good: some libraries hand out non-extractable keys (NSS; facts on PKCS#11
-// tokens, A3).
+// mechanism that wraps no such key, is good: some libraries hand out non-extractable keys (NSS 3.87).
 func (t *Token) mustNotWrap(s *session, e *epoch, key pkcs11.ObjectHandle) error {
 	if e.probes.wrapper == 0 {
 		return nil

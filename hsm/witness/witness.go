@@ -1,5 +1,5 @@
 // Package witness looks at a token's keys through crypto11, a library that Keyhold does not serve with, so that the
-// two must agree. crypto11 panics on token errors and finalises libraries under others (facts on PKCS#11 tokens, A7):
+// two must agree. crypto11 panics on token errors and finalises libraries under others (measured on v1.2.5):
 // it runs only in a child process that does nothing else. It logs in once, and it never encrypts.
 package witness
 

@@ -48,11 +48,6 @@ func invalidState(arn, predicate string) *Error {
 	return say(KMSInvalidStateException, arn+" "+predicate)
 }
 
-// KeyUnavailable answers a key whose token does not work just now; the caller may retry. Its text is Keyhold's own.
-func KeyUnavailable(arn string) *Error {
-	return say(KeyUnavailableException, arn+" is temporarily unavailable. Try again.")
-}
-
 // KeyUsageInvalid answers an operation that the key's usage does not allow. AWS checks usage before state.
 func KeyUsageInvalid(arn string, usage keyspec.KeyUsage, operation string) *Error {
 	return say(InvalidKeyUsageException,
@@ -85,11 +80,6 @@ func Unsupported(sentence string) *Error { return say(UnsupportedOperationExcept
 func OnDemandLimit(arn string) *Error {
 	return LimitExceeded("The on-demand rotations limit has been reached for the given keyId. " +
 		"No more on-demand rotations can be performed for this key: " + arn)
-}
-
-// RotationConflict answers RotateKeyOnDemand while another rotation runs or is about to. Its text is Keyhold's own.
-func RotationConflict(arn string) *Error {
-	return say(ConflictException, "Another rotation of "+arn+" is in progress or about to start.")
 }
 
 // LimitExceeded answers a request beyond a quota or length limit; the message says which.

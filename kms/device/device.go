@@ -21,17 +21,6 @@ func NewObjectID(r io.Reader) (ObjectID, error) {
 	return id, nil
 }
 
-// ParseObjectID reads the 32 hexadecimal digits that String writes.
-func ParseObjectID(s string) (ObjectID, error) {
-	var id ObjectID
-	raw, err := hex.DecodeString(s)
-	if err != nil || len(raw) != len(id) {
-		return ObjectID{}, fmt.Errorf("object id %q: want 32 hexadecimal digits", s)
-	}
-	copy(id[:], raw)
-	return id, nil
-}
-
 // String writes the id as 32 lower-case hexadecimal digits.
 func (id ObjectID) String() string { return hex.EncodeToString(id[:]) }
 

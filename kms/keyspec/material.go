@@ -35,10 +35,6 @@ const (
 	MaterialPendingMultiRegionImport KeyMaterialState = "PENDING_MULTI_REGION_IMPORT_AND_ROTATION"
 )
 
-// KeyMaterialStates are all material states, in model order.
-var KeyMaterialStates = newSet(MaterialNonCurrent, MaterialCurrent, MaterialPendingRotation,
-	MaterialPendingMultiRegionImport)
-
 // ImportState says whether imported material is present.
 type ImportState string
 
@@ -48,9 +44,6 @@ const (
 	ImportStillPending ImportState = "PENDING_IMPORT"
 )
 
-// ImportStates are both import states.
-var ImportStates = newSet(Imported, ImportStillPending)
-
 // ExpirationModel says whether imported material expires.
 type ExpirationModel string
 
@@ -59,9 +52,6 @@ const (
 	MaterialExpires       ExpirationModel = "KEY_MATERIAL_EXPIRES"
 	MaterialDoesNotExpire ExpirationModel = "KEY_MATERIAL_DOES_NOT_EXPIRE"
 )
-
-// ExpirationModels are both expiration models.
-var ExpirationModels = newSet(MaterialExpires, MaterialDoesNotExpire)
 
 // DataKeySpec is the length of a symmetric data key.
 type DataKeySpec string

@@ -108,9 +108,6 @@ const (
 	MultiRegionReplica MultiRegionKeyType = "REPLICA"
 )
 
-// MultiRegionKeyTypes are both roles.
-var MultiRegionKeyTypes = newSet(MultiRegionPrimary, MultiRegionReplica)
-
 // DryRunModifier changes what a dry run checks (Decrypt, ReEncrypt).
 type DryRunModifier string
 
