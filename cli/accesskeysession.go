@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"time"
 
@@ -82,7 +83,8 @@ func (s *session) actAs(ctx context.Context, user string) (kms.Caller, error) {
 	}
 	a := out.Principal
 	if kms.PrincipalKind(a.Kind) != kms.User {
-		return kms.Caller{}, api.NotFoundPrincipal(user)
+		return kms.Caller{}, advise(fmt.Errorf("%s is a role, and a session is begun by a user or by the root of the account", refOf(a)),
+			"name a user with --user, or leave it out")
 	}
 	return kms.Caller{
 		Account: kms.AccountID(a.AccountID), ARN: a.Arn, PrincipalID: a.PrincipalID, Source: s.caller.Source, Agent: s.caller.Agent, Local: true,

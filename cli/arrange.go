@@ -68,8 +68,16 @@ func (l *line) sorted() (global, local []string) {
 }
 
 func newLine(app *cli.App) *line {
-	shared := append(slices.Clone(app.Flags), cli.VersionFlag)
-	return &line{level: app.Commands, known: append(shared, cli.HelpFlag), shared: shared}
+	shared := withFlag(app.Flags, cli.VersionFlag)
+	return &line{level: app.Commands, known: withFlag(shared, cli.HelpFlag), shared: shared}
+}
+
+// withFlag adds a flag of urfave/cli, which adds it itself when it runs: a completion is such a run.
+func withFlag(flags []cli.Flag, flag cli.Flag) []cli.Flag {
+	if findFlag(flags, flag.Names()[0]) != nil {
+		return flags
+	}
+	return append(slices.Clone(flags), flag)
 }
 
 // take reads one word, with the value if it is a flag, and returns the rest.
@@ -94,7 +102,7 @@ func (l *line) take(words []string) []string {
 	command := l.level[at]
 	l.level, l.leaf, l.usage = command.Subcommands, len(command.Subcommands) == 0, command.ArgsUsage
 	l.own = command.Flags
-	l.known = append(slices.Concat(l.own, l.shared), cli.HelpFlag)
+	l.known = withFlag(slices.Concat(l.own, l.shared), cli.HelpFlag)
 	return rest
 }
 

@@ -20,8 +20,9 @@ func (p *program) callCommand() *cli.Command {
 	return &cli.Command{
 		Name: "call", Usage: "send any API operation, with JSON", ArgsUsage: "OPERATION [JSON|@FILE|-]",
 		Description: describe("Sends the operation with the members of a JSON object and prints the answer as JSON. Names of operations and\n"+
-			"members are those of the APIs of AWS KMS and AWS STS, and of Keyhold's own for what AWS has no API of; a member that the operation does not have is refused. What is secret belongs\n"+
-			"into a file or the standard input: other users can see command lines.",
+			"members are those of the APIs of AWS KMS and AWS STS, and of Keyhold's own for what AWS has no API of; a member that\n"+
+			"the operation does not have is refused. What is secret belongs into a file or the standard input: other users can\n"+
+			"see command lines.",
 			"keyhold call --list",
 			`keyhold call DescribeKey '{"KeyId": "alias/orders"}'`),
 		Flags: []cli.Flag{

@@ -62,7 +62,7 @@ func (d *daemon) watch() (err error) {
 		return err
 	}
 	d.metrics = metrics.New(metrics.Sources{
-		Version: version, Token: d.upkeep.token, Health: d.monitor.Report, Outbox: d.upkeep.outbox,
+		Version: version, Healths: healths, Token: d.upkeep.metered, Health: d.monitor.Report, Outbox: d.upkeep.outbox,
 		Admission: func() admission.Stats { return d.gate.Stats() },
 		Usage:     func() kms.Usage { return d.s.service.Usage() },
 	})

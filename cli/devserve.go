@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 
@@ -58,7 +59,11 @@ func (p *program) devServerFlags(c *cli.Context, config *configs.Config) (furthe
 	if err := tried.Validate(); err != nil {
 		return nil, usagef(c, "%w", inFlags(err))
 	}
-	return further, dropEnvFile(envFile(c))
+	path := envFile(c)
+	if err := dropEnvFile(path); err != nil || c.String("env-file") == "" {
+		return further, err
+	}
+	return further, (sink{file: path}).vacant()
 }
 
 func envFile(c *cli.Context) string {
@@ -70,9 +75,6 @@ func dropEnvFile(path string) error {
 	text, err := os.ReadFile(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		if dir, err := os.Stat(filepath.Dir(path)); err == nil && !dir.IsDir() {
-			return fmt.Errorf("%s is not a directory", filepath.Dir(path))
-		}
 		return nil
 	case err != nil:
 		return fmt.Errorf("look at the file of an earlier server: %w", err)
@@ -104,12 +106,23 @@ func (p *program) tellDevServer(c *cli.Context, d *daemon, key devKey) error {
 	return err
 }
 
+// ownName is how a shell calls this program: by its name where it finds it, else by its path.
+func ownName() string {
+	if _, err := exec.LookPath("keyhold"); err == nil {
+		return "keyhold"
+	}
+	if path, err := os.Executable(); err == nil {
+		return path
+	}
+	return "keyhold"
+}
+
 // devCommands are three ways to ask, in a shell that has read the file of variables.
 func devCommands(d *daemon, region, dir string) string {
 	return strings.Join([]string{
 		`    aws kms create-key --endpoint-url "$AWS_ENDPOINT_URL_KMS" --region ` + shellWord(region),
-		`    curl --aws-sigv4 aws:amz:` + region + `:kms --user "$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY" -H 'Content-Type: application/x-amz-json-1.1' \
+		`    curl -sS --aws-sigv4 aws:amz:` + region + `:kms --user "$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY" -H 'Content-Type: application/x-amz-json-1.1' \
         -H 'X-Amz-Target: TrentService.ListKeys' -d '{}' ` + d.url() + "/",
-		"    keyhold --data " + shellWord(absolute(dir)) + " key list",
+		"    " + shellWord(ownName()) + " --data " + shellWord(absolute(dir)) + " key list",
 	}, "\n") + "\n"
 }

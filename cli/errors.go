@@ -165,9 +165,12 @@ func particular(e *api.Error) string {
 		return "let the policy allow kms:PutKeyPolicy to the account's root, or say that you mean it with --bypass-lockout-check " +
 			"of keyhold policy put, or BypassPolicyLockoutSafetyCheck in: keyhold call"
 	case *api.PolicyPrincipals():
-		return "it names an account, user or role that does not exist; see what there is with: keyhold account list, keyhold principal list"
+		return "a statement names nobody, which keyhold policy check FILE tells, or an account, user or role that does not exist; see what " +
+			"there is with: keyhold account list, keyhold principal list"
 	case *api.PolicyARN():
 		return "a policy names accounts, users, roles and sessions of roles, and no groups; keyhold policy check FILE says where"
+	case *api.SessionTooLong():
+		return "ask for less with --duration, or let the role's sessions last longer: keyhold principal update role/NAME --max-session TIME"
 	case *api.OnDemandLimit(lastWord(e.Message)):
 		return "raise keys.on_demand_rotations in the configuration, or move the alias to a new key with: keyhold alias update NAME NEW-KEY"
 	}
@@ -176,7 +179,7 @@ func particular(e *api.Error) string {
 
 // nextSteps by error; KEY becomes the ARN in the message.
 var nextSteps = map[string]string{
-	api.AccessDeniedException:      "the key policy decides who may do this",
+	api.AccessDeniedException:      "the key policy decides who may do this, together with identity policies and grants",
 	api.AlreadyExistsException:     "choose another name, or move the alias with: keyhold alias update",
 	api.DependencyTimeoutException: "see how the token is with: keyhold hsm status",
 	api.DisabledException:          "enable the key with: keyhold key enable KEY",

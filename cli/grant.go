@@ -21,6 +21,8 @@ func (p *program) grantCommand() *cli.Command {
 
 // grantSteps are the next steps after errors of the group. A key that is missing and a grant that is missing have one name.
 var grantSteps = map[string]string{
+	api.InvalidArnException: "KEY is a key id or key ARN; a principal is " + whomGrants + ", and there is one: keyhold principal list, " +
+		"keyhold account list",
 	api.InvalidGrantIdException:    "a grant id is 64 hexadecimal digits; see those of a key with: keyhold grant list KEY",
 	api.InvalidGrantTokenException: "give the token as grant create printed it, or name KEY and GRANT instead",
 	api.NotFoundException:          "see what there is with: keyhold key list, keyhold grant list KEY, keyhold principal list",

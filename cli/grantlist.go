@@ -47,6 +47,9 @@ func (p *program) listGrants(c *cli.Context) error {
 			return err
 		}
 		defer p.sayMore(c, all.NextMarker)
+		if len(all.Grants) == 0 && !wantsJSON(c) {
+			p.sayf("there are no such grants")
+		}
 		return p.show(c, all, func(t *table) { t.grants(all.Grants, c.IsSet("retiring")) })
 	})
 }

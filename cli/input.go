@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"syscall"
 
 	"github.com/keyhold/keyhold/internal/secret"
 	"github.com/keyhold/keyhold/kms"
@@ -149,6 +150,9 @@ func readLimited(ctx context.Context, r io.Reader, name string, limit int) ([]by
 			return buf[:got.n], nil
 		}
 		secret.Wipe(buf)
+		if errors.Is(got.err, syscall.EISDIR) {
+			return nil, advise(fmt.Errorf("%s is a directory", name), "name a file in it, or - for the standard input")
+		}
 		return nil, fmt.Errorf("read %s: %w", name, got.err)
 	}
 }

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/keyhold/keyhold/kms"
 	"github.com/keyhold/keyhold/kms/api"
@@ -13,17 +14,27 @@ import (
 func (p *program) policyCommand() *cli.Command {
 	return &cli.Command{
 		Name: "policy", Usage: "the policies of keys: who may what, and why",
-		Subcommands: guided(policySteps,
-			p.policyGet(), p.policyPut(), p.policyCheck(), p.policyExplain(), p.policyWhoCan(), p.policyReset()),
+		Subcommands: slices.Concat(
+			guided(policySteps, p.policyGet(), p.policyPut(), p.policyCheck()),
+			guided(questionSteps, p.policyExplain(), p.policyWhoCan()),
+			guided(policySteps, p.policyReset())),
 	}
 }
 
 // policySteps are the next steps after errors of the group.
 var policySteps = map[string]string{
-	api.AccessDeniedException: "the key policy keeps even the root out; the owner of the data directory brings the default policy back with: " +
+	api.AccessDeniedException: "if the key is the account's own, its policy keeps even the root out; the owner of the data directory brings the default policy back with: " +
 		"keyhold policy reset KEY --break-glass",
-	api.NotFoundException: "see what there is with: keyhold key list, keyhold alias list, keyhold principal list",
+	api.NotFoundException: seeKeysAndPrincipals,
 }
+
+// questionSteps are those after errors of the commands that ask who may do something.
+var questionSteps = map[string]string{
+	api.AccessDeniedException: "only the key's own account is told; ask as its root, with --account and the account in the key's ARN",
+	api.NotFoundException:     seeKeysAndPrincipals,
+}
+
+const seeKeysAndPrincipals = "see what there is with: keyhold key list, keyhold alias list, keyhold principal list"
 
 func (p *program) policyGet() *cli.Command {
 	return &cli.Command{

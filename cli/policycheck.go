@@ -66,7 +66,7 @@ func (p *program) checkPolicy(c *cli.Context) error {
 
 func (p *program) showFindings(c *cli.Context, file string, found []policy.Finding) error {
 	if len(found) == 0 && !wantsJSON(c) {
-		p.sayf("%s: nothing to find", printable(file))
+		p.sayf("%s: no errors and no warnings", printable(file))
 	}
 	list := []findingEntry{}
 	for _, f := range found {

@@ -111,7 +111,7 @@ func (t *table) explanation(a *api.ExplainAccessOutput) {
 	t.fact("Missing", a.Missing)
 	t.fact("But it fails", a.KeyState)
 	if len(a.Trace) == 0 {
-		t.line("\nNo statement and no grant had to be looked at.")
+		t.line("\nNo statement and no grant was looked at.")
 		return
 	}
 	t.line("")
@@ -162,7 +162,7 @@ func unmatched(s api.StatementTrace) string {
 	}
 	for _, k := range s.Conditions {
 		if !k.Matched {
-			parts = append(parts, k.Operator+" "+k.Key+" wants "+strings.Join(k.Wanted, " or ")+", found "+foundText(k))
+			parts = append(parts, k.Key+" ("+k.Operator+") wants "+strings.Join(k.Wanted, " or ")+", found "+foundText(k))
 		}
 	}
 	switch {

@@ -26,8 +26,9 @@ var principalSteps = map[string]string{
 	api.LimitExceededException: "see what there is with: keyhold principal describe",
 	api.MalformedPolicyDocumentException: "to see all that is wrong with it: keyhold policy check FILE --kind identity, or --kind trust for who " +
 		"may assume a role",
-	api.NotFoundException: "write user/NAME or role/NAME, an ARN or a unique id; see who there is with: keyhold principal list",
-	api.TagException:      "each tag name may come once, whatever its case, none may begin with aws:, and there may be 50",
+	api.NotFoundException: "write user/NAME or role/NAME, an ARN or a unique id; see who there is with: keyhold principal list, in " +
+		"another account with: keyhold --account ID principal list",
+	api.TagException: "each tag name may come once, whatever its case, none may begin with aws:, and there may be 50",
 	api.UnsupportedOperationException: "users have access keys and roles have sessions: keyhold access-key disable, keyhold principal " +
 		"revoke-sessions",
 }

@@ -12,8 +12,16 @@ import (
 func (p *program) principalPolicy() *cli.Command {
 	return &cli.Command{
 		Name: "policy", Usage: "the identity policies of a user or role: what it may do where key policies leave that to the account",
-		Subcommands: guided(principalSteps, p.principalPolicyPut(), p.principalPolicyGet(), p.principalPolicyList(), p.principalPolicyDelete()),
+		Subcommands: guided(principalPolicySteps, p.principalPolicyPut(), p.principalPolicyGet(), p.principalPolicyList(), p.principalPolicyDelete()),
 	}
+}
+
+// principalPolicySteps are the next steps after errors of the group. A principal that is missing and a policy that is
+// missing have one name.
+var principalPolicySteps = map[string]string{
+	api.LimitExceededException:           principalSteps[api.LimitExceededException],
+	api.MalformedPolicyDocumentException: principalSteps[api.MalformedPolicyDocumentException],
+	api.NotFoundException:                "see what there is with: keyhold principal list, keyhold principal policy list PRINCIPAL",
 }
 
 func (p *program) principalPolicyPut() *cli.Command {

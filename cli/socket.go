@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -31,6 +32,11 @@ const (
 	// arnHeader and idHeader make the caller a principal of the account instead, as the owner of the directory may be any.
 	arnHeader = "X-Keyhold-Principal-Arn"
 	idHeader  = "X-Keyhold-Principal-Id"
+
+	// socketTimeout is less than httpapi.Server takes for an answer, and long enough for a token that is being recovered.
+	socketTimeout = 50 * time.Second
+	// maxAgent bounds what a record repeats of User-Agent, in octets.
+	maxAgent = 256
 )
 
 // targetPrefixes are the services of X-Amz-Target.
@@ -132,14 +138,17 @@ func (d *door) serve(r *http.Request, id string) (operation string, out any, err
 	if r.Method != http.MethodPost || r.URL.Path != "/" || row == nil || targetPrefixes[row.Describe().Service] != service {
 		return "", nil, api.UnknownOperation()
 	}
-	out, err = d.service.Do(r.Context(), kms.Request{ID: id, Operation: name, Caller: d.caller(r), Body: body, Unknown: api.RefuseUnknown})
+	ctx, cancel := context.WithTimeout(r.Context(), socketTimeout)
+	defer cancel()
+	out, err = d.service.Do(ctx, kms.Request{ID: id, Operation: name, Caller: d.caller(r), Body: body, Unknown: api.RefuseUnknown})
 	return name, out, err
 }
 
 // caller is who asks. That there is such an account or principal is found out by the service.
 func (d *door) caller(r *http.Request) kms.Caller {
 	account := kms.AccountID(or(r.Header.Get(accountHeader), string(d.service.Meta().Account)))
-	caller := d.service.RootOf(account, "local", fmt.Sprintf("%s (%s)", r.UserAgent(), r.RemoteAddr))
+	agent := strings.ToValidUTF8(r.UserAgent()[:min(len(r.UserAgent()), maxAgent)], "?")
+	caller := d.service.RootOf(account, "local", fmt.Sprintf("%s (%s)", agent, r.RemoteAddr))
 	if arn := r.Header.Get(arnHeader); arn != "" {
 		caller.Root, caller.ARN, caller.PrincipalID = false, arn, r.Header.Get(idHeader)
 	}
@@ -195,7 +204,7 @@ func (r *remote) do(ctx context.Context, caller kms.Caller, row kms.Description,
 		return nil, "", err
 	}
 	defer secret.Wipe(text)
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://keyhold/", strings.NewReader(string(text)))
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://keyhold/", bytes.NewReader(text))
 	if err != nil {
 		return nil, "", err
 	}

@@ -78,6 +78,19 @@ func (u *upkeep) token() hsm.Status {
 	return u.status
 }
 
+// healths are the states of a token.
+var healths = []string{string(hsm.Healthy), string(hsm.Degraded), string(hsm.Recovering), string(hsm.LoginRefused), string(hsm.Stuck), string(hsm.Down)}
+
+// metered is the token's status as metrics have it.
+func (u *upkeep) metered() metrics.Token {
+	st := u.token()
+	return metrics.Token{
+		Health: string(st.Health), Epoch: st.Epoch, Logins: st.Logins, Reopens: st.Reopens, Reinitialisations: st.Reinitialisations,
+		Discarded: st.Discarded, Lost: st.Lost, Refinds: st.Refinds, ClosedKeys: st.ClosedKeys, Sessions: st.Pool.Limit,
+		InUse: st.Pool.InUse, Waiting: st.Pool.Waiting, Hanging: st.Pool.Lost, HangingAtMost: st.Pool.Stuck,
+	}
+}
+
 func (u *upkeep) outbox() metrics.Outbox {
 	u.mu.Lock()
 	defer u.mu.Unlock()

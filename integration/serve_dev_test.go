@@ -50,7 +50,9 @@ func TestTheCommandsThatDevProposesWork(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := start(t, program(t, data, "dev", "--listen", "127.0.0.1:0", "--env-file", env))
+	server := program(t, data, "dev", "--listen", "127.0.0.1:0", "--env-file", env)
+	server.Env = append(server.Env, "PATH="+dir+":"+os.Getenv("PATH"))
+	s := start(t, server)
 	var pasted string
 	for end := time.Now().Add(soon); pasted == "" && time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
 		if _, block, ok := strings.Cut(s.said(), "To paste into another shell:\n\n"); ok && strings.HasSuffix(block, "key list\n\n") {
@@ -197,9 +199,8 @@ func TestTheServerSpeaksTLSAndHTTP2(t *testing.T) {
 	if err := response.Body.Close(); err != nil || response.ProtoMajor != 2 || response.TLS.Version < tls.VersionTLS12 {
 		t.Errorf("%s, %v, %v", response.Proto, response.TLS, err)
 	}
-	plain := *s
-	plain.url = "http://127.0.0.1:" + port
-	if a, err := plain.send(t.Context(), h.credentials, serveRegion, "ListKeys", "{}"); err == nil {
+	s.url = "http://127.0.0.1:" + port
+	if a, err := s.send(t.Context(), h.credentials, serveRegion, "ListKeys", "{}"); err == nil {
 		t.Errorf("without TLS it answered %v", a)
 	}
 	s.stop()

@@ -116,7 +116,7 @@ func (h *home) run(args ...string) []byte {
 	cmd.Stderr = &talk
 	out, err := cmd.Output()
 	if err != nil {
-		h.t.Fatalf("keyhold %v: %v: %s", args, err, talk.String())
+		h.t.Fatalf("keyhold %v: %v: %s\n%s", args, err, talk.String(), out)
 	}
 	return out
 }
@@ -219,6 +219,7 @@ func (h *home) serve() *server {
 // answer is what came back.
 type answer struct {
 	status int
+	id     string // of the request
 	body   map[string]any
 }
 
@@ -256,8 +257,8 @@ func (s *server) do(r *http.Request) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	a := answer{status: response.StatusCode, body: map[string]any{}}
-	if response.Header.Get("X-Amzn-Requestid") == "" {
+	a := answer{status: response.StatusCode, id: response.Header.Get("X-Amzn-Requestid"), body: map[string]any{}}
+	if a.id == "" {
 		return a, fmt.Errorf("the answer has no request id: %s", text)
 	}
 	if len(text) == 0 {

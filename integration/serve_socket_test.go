@@ -2,6 +2,7 @@ package integration
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"io"
 	"net"
@@ -112,10 +113,16 @@ func TestTheSocketIsForTheOwnerAlone(t *testing.T) {
 	if out := h.run("call", "GetCallerIdentity"); !bytes.Contains(out, []byte("arn:aws:iam::444455556666:root")) {
 		t.Errorf("the owner is %s", out)
 	}
+	past := s.call(h.credentials, "ListKeys", "{}")
+	if out := h.run("policy", "explain", "--request", past.id); !bytes.Contains(out, []byte("ListKeys")) || !bytes.Contains(out, []byte("user/admin")) {
+		t.Errorf("of a request that the server has answered it knows: %s", out)
+	}
 	if code, talk := keyhold(t, h.data, "hsm", "inventory"); code != 1 || !strings.Contains(talk, "a server has the data directory") || !strings.Contains(talk, "stop the server first") {
 		t.Errorf("%d: %s", code, talk)
 	}
-	client := &http.Client{Transport: &http.Transport{Dial: func(string, string) (net.Conn, error) { return net.Dial("unix", path) }}}
+	client := &http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, "unix", path)
+	}}}
 	defer client.CloseIdleConnections()
 	for _, target := range []string{"", "TrentService.MakeCoffee", "Keyhold.ListKeys", "TrentService.ListPrincipals"} {
 		r, err := http.NewRequest(http.MethodPost, "http://keyhold/", strings.NewReader("{}"))

@@ -15,8 +15,8 @@ var ranks = []struct {
 	{6, []string{".", "integration", "integration/*"}},
 }
 
-// testKits may be imported by the test files of any rank.
-var testKits = []string{"kms/kmstest", "kms/ops", "hsm/hsmtest", "softhsm", "softhsm/faultp11", "kms/store/*"}
+// testKits may be imported by the test files of any rank; with kms and kms/httpapi they make a whole server.
+var testKits = []string{"kms", "kms/kmstest", "kms/ops", "kms/httpapi", "hsm/hsmtest", "softhsm", "softhsm/faultp11", "kms/store/*"}
 
 // only says which packages alone may import something. An import matches when it is the named path or lies below it.
 // Test files may import it in tests as well as in homes.

@@ -10,7 +10,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/keyhold/keyhold/hsm"
 	"github.com/keyhold/keyhold/internal/admission"
 	"github.com/keyhold/keyhold/internal/health"
 	"github.com/keyhold/keyhold/internal/metrics"
@@ -28,9 +27,9 @@ func newMetrics(t *testing.T) *metrics.Metrics {
 		t.Fatal(err)
 	}
 	return metrics.New(metrics.Sources{
-		Version: "v1", Admission: gate.Stats,
-		Token: func() hsm.Status {
-			return hsm.Status{Health: hsm.Recovering, Epoch: 3, Logins: 2, Pool: hsm.PoolStatus{Limit: 16, InUse: 4, Waiting: 1, Stuck: 32}}
+		Version: "v1", Admission: gate.Stats, Healths: []string{"healthy", "recovering"},
+		Token: func() metrics.Token {
+			return metrics.Token{Health: "recovering", Epoch: 3, Logins: 2, Sessions: 16, InUse: 4, Waiting: 1, HangingAtMost: 32}
 		},
 		Health: func() health.Report {
 			return health.Report{Findings: []health.Finding{{Name: "token", Age: 1.5}, {Name: "store", OK: true}}}

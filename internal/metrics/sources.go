@@ -3,7 +3,6 @@ package metrics
 import (
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/keyhold/keyhold/hsm"
 	"github.com/keyhold/keyhold/internal/admission"
 	"github.com/keyhold/keyhold/internal/health"
 	"github.com/keyhold/keyhold/kms"
@@ -15,10 +14,19 @@ type Outbox struct {
 	Lag    float64 // seconds since the first of them was seen
 }
 
+// Token is how the token is, in the words of package hsm's Status and PoolStatus.
+type Token struct {
+	Health                                                       string // one of Sources.Healths
+	Epoch                                                        uint64
+	Logins, Reopens, Reinitialisations, Discarded, Lost, Refinds uint64
+	ClosedKeys, Sessions, InUse, Waiting, Hanging, HangingAtMost int
+}
+
 // Sources are asked when somebody looks. They answer from memory, at once. All are required.
 type Sources struct {
-	Version   string // of the program
-	Token     func() hsm.Status
+	Version   string   // of the program
+	Healths   []string // every state that the token can be in
+	Token     func() Token
 	Admission func() admission.Stats
 	Health    func() health.Report
 	Usage     func() kms.Usage
@@ -35,7 +43,7 @@ type measure struct {
 // look is what the sources say at one moment.
 type look struct {
 	Sources
-	token     hsm.Status
+	token     Token
 	admission admission.Stats
 	health    health.Report
 	usage     kms.Usage
@@ -55,9 +63,6 @@ func counter(name, help string, read func(*look) uint64) measure {
 func labelled(kind prometheus.ValueType, name, help, label string, read func(*look, teller)) measure {
 	return measure{prometheus.NewDesc(name, help, []string{label}, nil), kind, read}
 }
-
-// healths are the states of a token, of which it always has one.
-var healths = []hsm.Health{hsm.Healthy, hsm.Degraded, hsm.Recovering, hsm.LoginRefused, hsm.Stuck, hsm.Down}
 
 // measures is everything that is asked for and not counted.
 var measures = []measure{
@@ -92,8 +97,8 @@ var measures = []measure{
 
 	labelled(prometheus.GaugeValue, "keyhold_token_health", "1 for the state that the token is in.", "state",
 		func(o *look, tell teller) {
-			for _, h := range healths {
-				tell(one(o.token.Health == h), string(h))
+			for _, h := range o.Healths {
+				tell(one(o.token.Health == h), h)
 			}
 		}),
 	gauge("keyhold_token_epoch", "Logins and reopenings that succeeded.", func(o *look) float64 { return float64(o.token.Epoch) }),
@@ -107,13 +112,13 @@ var measures = []measure{
 	counter("keyhold_token_handles_refound_total", "Object handles that had become stale.", func(o *look) uint64 { return o.token.Refinds }),
 	gauge("keyhold_token_keys_closed", "Keys that are closed for encryption because of a bad IV.",
 		func(o *look) float64 { return float64(o.token.ClosedKeys) }),
-	gauge("keyhold_token_pool_sessions", "Sessions that may be in use at a time.", func(o *look) float64 { return float64(o.token.Pool.Limit) }),
-	gauge("keyhold_token_pool_in_use", "Sessions in use.", func(o *look) float64 { return float64(o.token.Pool.InUse) }),
-	gauge("keyhold_token_pool_waiting", "Calls that wait for a session.", func(o *look) float64 { return float64(o.token.Pool.Waiting) }),
+	gauge("keyhold_token_pool_sessions", "Sessions that may be in use at a time.", func(o *look) float64 { return float64(o.token.Sessions) }),
+	gauge("keyhold_token_pool_in_use", "Sessions in use.", func(o *look) float64 { return float64(o.token.InUse) }),
+	gauge("keyhold_token_pool_waiting", "Calls that wait for a session.", func(o *look) float64 { return float64(o.token.Waiting) }),
 	gauge("keyhold_token_calls_hanging", "Calls that have not returned yet, each with its session.",
-		func(o *look) float64 { return float64(o.token.Pool.Lost) }),
+		func(o *look) float64 { return float64(o.token.Hanging) }),
 	gauge("keyhold_token_calls_hanging_limit", "Hanging calls at which the process ends.",
-		func(o *look) float64 { return float64(o.token.Pool.Stuck) }),
+		func(o *look) float64 { return float64(o.token.HangingAtMost) }),
 
 	gauge("keyhold_generation_uses_highest", "Encryptions of the key generation in use that has made most.",
 		func(o *look) float64 { return float64(o.usage.Highest) }),
