@@ -96,7 +96,7 @@ func scriptRelease(ts *testscript.TestScript, _ []string) error {
 // scriptSetup gives a script its variables and what its commands remember.
 func scriptSetup(env *testscript.Env) error {
 	env.Setenv("KEYHOLD_DATA", filepath.Join(env.WorkDir, "data"))
-	env.Setenv("ESC", "\x1b") // begins what terminals obey
+	env.Setenv("ESC", "\x1b")                 // begins what terminals obey
 	env.Setenv("GORACE", "atexit_sleep_ms=0") // with -race, every program would sleep a second before it exits
 	env.Values[holdingKey{}] = &holding{}
 	env.Values[watcherKey{}] = &watcher{}

@@ -204,6 +204,7 @@ func untriggered(t *testing.T, db *sql.DB, table string, do func()) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	defer rows.Close() //nolint:errcheck // rows.Err below has the reason
 	triggers := map[string]string{}
 	for rows.Next() {
 		var name, definition string
@@ -212,7 +213,7 @@ func untriggered(t *testing.T, db *sql.DB, table string, do func()) {
 		}
 		triggers[name] = definition
 	}
-	if err := errors.Join(rows.Err(), rows.Close()); err != nil {
+	if err := rows.Err(); err != nil {
 		t.Fatal(err)
 	}
 	for name := range triggers {

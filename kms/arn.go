@@ -95,7 +95,7 @@ func isAliasRef(s string) bool {
 }
 
 // parseKeyRef reads a key id, key ARN, alias name or alias ARN; bare ids and names are of the caller's account. The
-// errors are those of AWS (facts 3.4): an id of the wrong form, or an ARN of another region, is not found.
+// errors are those that AWS KMS answers: an id of the wrong form, or an ARN of another region, is not found.
 func (r Realm) parseKeyRef(s string, account AccountID) (keyRef, error) {
 	if !strings.HasPrefix(s, "arn:") {
 		return parseName(s, account)

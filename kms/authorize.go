@@ -9,6 +9,20 @@ import (
 	"github.com/keyhold/keyhold/kms/policy"
 )
 
+// let finds out who asks, for what, and whether that is allowed.
+func (c *Call) let(ctx context.Context, targets []Target, in Input) error {
+	if err := c.identify(ctx); err != nil {
+		return err
+	}
+	if err := c.load(ctx, targets); err != nil {
+		return err
+	}
+	if err := c.checkTokens(ctx, in); err != nil {
+		return err
+	}
+	return c.authorize(ctx)
+}
+
 // identify finds out whether the caller still is who it was when its signature was checked: a principal that exists and
 // is active, with credentials that are.
 func (c *Call) identify(ctx context.Context) error {

@@ -43,7 +43,7 @@ func (q *conditions) Lookup(key policy.ConditionKey) policy.Values {
 	}
 	if q.c.asked != nil {
 		if v, ok := mirrored(q.c.asked(), key); ok {
-			return v
+			return q.principals(key, v)
 		}
 	}
 	switch {
@@ -70,6 +70,24 @@ func mirrored(asked map[string][]string, key policy.ConditionKey) (policy.Values
 		}
 	}
 	return member(parts, key.Sub), len(parts) > 0
+}
+
+// principals are the grantee and the retiring principal of a request by their ARNs, however it names them: a policy would
+// else be about one of the names that somebody has.
+func (q *conditions) principals(key policy.ConditionKey, v policy.Values) policy.Values {
+	if key.Name != "kms:granteeprincipal" && key.Name != "kms:retiringprincipal" {
+		return v
+	}
+	arns := make([]string, len(v.List))
+	for i, name := range v.List {
+		arn, _, err := q.c.granteeARN(q.ctx, name)
+		if err != nil {
+			q.err = err
+			return policy.Values{Present: true, Ambiguous: true} // the request fails
+		}
+		arns[i] = arn
+	}
+	return policy.Values{List: arns, Present: true}
 }
 
 func (q *conditions) kms(key policy.ConditionKey) policy.Values {

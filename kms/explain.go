@@ -81,7 +81,7 @@ func (c *Call) ExplainAccess(ctx context.Context, q AccessQuestion) (Access, err
 	}
 	s := c.simulate(who, asked, q.Suppose)
 	a, err := s.outcome(ctx, t)
-	if err != nil || a.Decision == notRecognized {
+	if err != nil || a.Decision == notRecognized || a.Decision == notThere {
 		return a, err
 	}
 	if a.Trace, err = s.trace(ctx, t); err != nil {
@@ -125,7 +125,7 @@ func (c *Call) supposedTarget(ctx context.Context, asked askedAction, q AccessQu
 		if !ok {
 			return nil, api.Validation(asked.name + " is not asked of a key: leave KeyId out, and name a Resource if it has one.")
 		}
-		t := &resolved{Target: Target{Action: asked.name, kind: keyOrAlias, overseen: like.overseen, context: q.EncryptionContext}}
+		t := &resolved{Target: Target{Action: asked.name, kind: keyOrAlias, across: asked.across(), overseen: like.overseen, context: q.EncryptionContext}}
 		if like.kind == brokenGlass || like.kind == listFilter {
 			t.kind = like.kind
 		}

@@ -35,6 +35,29 @@ func (c *Call) accountNamed(name string) (AccountID, bool) {
 	return ref.account, err == nil && ref.root
 }
 
+// granteeARN is how policies know whom ResolveGrantee would find: by the ARN, or as given if that is nobody. It tells too
+// whether that ARN is of another account and was not given.
+func (c *Call) granteeARN(ctx context.Context, name string) (arn string, foreign bool, err error) {
+	if account, ok := c.accountNamed(name); ok {
+		return c.service.realm.RootARN(account), false, nil
+	}
+	if strings.HasPrefix(name, "arn:") {
+		return name, false, nil
+	}
+	id, session, _ := strings.Cut(name, ":")
+	p, err := c.service.principal(ctx, PrincipalID(id))
+	if _, tampered := isTampered(err); tampered || errors.Is(err, ErrNotFound) {
+		return name, false, nil
+	}
+	if err != nil {
+		return "", false, err
+	}
+	if arn = p.arn; session != "" {
+		arn = p.SessionARN(c.service.realm, session)
+	}
+	return arn, p.row.Account != c.caller.Account, nil
+}
+
 // IsOfCaller tells whether a principal that ResolveGrantee found is of the caller's account.
 func (c *Call) IsOfCaller(ctx context.Context, id string) (bool, error) {
 	if isAccount(id) {

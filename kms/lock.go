@@ -58,24 +58,23 @@ func (l *nameLocks) one(ctx context.Context, name string) error {
 	}
 }
 
-// lockTargets locks what a mutation is about to change. What cannot be resolved needs no lock: load says why.
-func (c *Call) lockTargets(ctx context.Context, targets []Target) (func(), error) {
+// lockTargets locks what a mutation is about to change, for a caller who is let through to it. Who is not neither holds up
+// who is, nor finds out by waiting that there is something to wait for.
+func (c *Call) lockTargets(ctx context.Context, targets []Target, in Input) (func(), error) {
+	if err := c.let(ctx, targets, in); err != nil {
+		return nil, err
+	}
 	var names []string
-	for _, t := range targets {
-		switch t.kind {
-		case noKey, ofHome:
-			continue
-		case aliasOnly:
-			names = append(names, t.ref)
-		case byARN:
-			names = append(names, t.arnOf(c.service.realm, c.caller.Account))
-		}
-		r, err := c.resolve(ctx, t)
-		if err == nil && r.key != nil {
-			names = append(names, string(r.key.ID()))
-		}
-		if err == nil && r.principal != nil {
-			names = append(names, string(r.principal.row.ID))
+	for i := range c.targets {
+		switch t := &c.targets[i]; {
+		case t.kind == aliasOnly:
+			names = append(names, t.ref, string(t.key.ID()))
+		case t.kind == byARN:
+			names = append(names, t.resource(c))
+		case t.key != nil:
+			names = append(names, string(t.key.ID()))
+		case t.principal != nil:
+			names = append(names, string(t.principal.row.ID))
 		}
 	}
 	unlock, err := c.service.locks.lock(ctx, names...)

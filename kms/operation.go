@@ -241,7 +241,8 @@ func (o Operation[I, O]) serve(ctx context.Context, c *Call, input Input) (any, 
 	}
 	c.valid = true
 	if o.Effect == Mutate {
-		unlock, err := c.lockTargets(ctx, o.Targets(in))
+		c.asked = o.asked(in)
+		unlock, err := c.lockTargets(ctx, o.Targets(in), in)
 		if err != nil {
 			return nil, err
 		}
@@ -258,16 +259,7 @@ func (o Operation[I, O]) serve(ctx context.Context, c *Call, input Input) (any, 
 // attempt is one pass over a request, against one set of snapshots. Forward only.
 func (o Operation[I, O]) attempt(ctx context.Context, c *Call, in I) (out O, err error) {
 	c.notes, c.change, c.asked = nil, nil, o.asked(in)
-	if err := c.identify(ctx); err != nil {
-		return out, err
-	}
-	if err := c.load(ctx, o.Targets(in)); err != nil {
-		return out, err
-	}
-	if err := c.checkTokens(ctx, in); err != nil {
-		return out, err
-	}
-	if err := c.authorize(ctx); err != nil {
+	if err := c.let(ctx, o.Targets(in), in); err != nil {
 		return out, err
 	}
 	if err := c.checkCiphertexts(); err != nil {

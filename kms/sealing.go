@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/keyhold/keyhold/internal/secret"
 	"github.com/keyhold/keyhold/kms/api"
@@ -108,8 +107,7 @@ func (s *Service) findSealingKey(ctx context.Context) (*Key, error) {
 	return key, closedBy(err, arn)
 }
 
-// bearSealingKey makes the sealing key and its alias, if nobody else has meanwhile. Once begun it is finished: others may
-// be waiting for it, though the one who asked first goes away.
+// bearSealingKey makes the sealing key and its alias, if nobody else has meanwhile.
 func (s *Service) bearSealingKey(ctx context.Context) error {
 	unlock, err := s.locks.lock(ctx, sealingLock)
 	if err != nil {
@@ -122,28 +120,16 @@ func (s *Service) bearSealingKey(ctx context.Context) error {
 	if err := s.refuseOrphan(ctx); err != nil {
 		return err
 	}
-	ctx = context.WithoutCancel(ctx)
 	now := s.config.Now()
 	key, err := s.unbornSealingKey(MicrosOf(now))
 	if err != nil {
 		return err
 	}
-	var births []labour
-	defer func() { s.abandon(ctx, births) }() // whatever the change has not taken over, after a panic too
-	newborn, err := s.birth(ctx, key.ID(), 1, "", MicrosOf(now), &births)
+	event, err := s.bear(ctx, unasked{key: key, alias: AliasRow{Account: sealingAccount, Name: sealingAlias}, now: now})
 	if err != nil {
 		return err
 	}
-	change, err := s.sealingBirth(key, newborn, now)
-	if err != nil {
-		return err
-	}
-	if err := s.apply(ctx, change, nil); err != nil {
-		return err
-	}
-	s.born(ctx, births)
-	births = nil
-	if err := s.deliver(ctx, change.Events[0]); err != nil { // the key is there; its event follows with the next one
+	if err := s.deliver(context.WithoutCancel(ctx), event); err != nil { // the key is there; its event follows with the next one
 		s.log.WarnContext(ctx, "the event of a new key is not in the log yet", "key", key.ARN(), "error", err)
 	}
 	return nil
@@ -170,14 +156,4 @@ func (s *Service) unbornSealingKey(now Micros) (*Key, error) {
 	}
 	policy := PolicyRow{KeyID: id, Rev: 1, Document: sealingPolicy}
 	return &Key{record: KeyRecord{Key: row, Policy: policy}, arn: s.realm.KeyARN(sealingAccount, id)}, err
-}
-
-func (s *Service) sealingBirth(key *Key, newborn Newborn, now time.Time) (Change, error) {
-	at := MicrosOf(now)
-	alias := AliasRow{Account: sealingAccount, Name: sealingAlias, Rev: 1, KeyID: key.ID(), CreatedAt: at, UpdatedAt: at}
-	change := Change{Keys: []KeyRow{key.Row()}, Policies: []PolicyRow{key.record.Policy}, Aliases: []AliasRow{alias}}
-	newborn.Fulfil(&change)
-	var err error
-	change.Events, err = s.serviceKeyEvent(key, alias, now)
-	return change, err
 }

@@ -71,8 +71,7 @@ func (c *Call) bearServiceKeys(ctx context.Context) error {
 	return err
 }
 
-// bearServiceKey makes one service key and its alias, if nobody else has meanwhile. Once begun it is finished: others
-// may be waiting for it, though the one who asked first goes away.
+// bearServiceKey makes one service key and its alias, if nobody else has meanwhile.
 func (c *Call) bearServiceKey(ctx context.Context, t *resolved) error {
 	s, alias := c.service, t.alias.row
 	arn := s.realm.AliasARN(alias.Account, alias.Name)
@@ -87,27 +86,11 @@ func (c *Call) bearServiceKey(ctx context.Context, t *resolved) error {
 	if c.stale() {
 		return errStale
 	}
-	ctx = context.WithoutCancel(ctx)
-	var births []labour
-	defer func() { s.abandon(ctx, births) }() // whatever the change has not taken over, after a panic too
-	key := t.key.Row()
-	newborn, err := s.birth(ctx, key.ID, 1, "", key.CreatedAt, &births)
+	event, err := s.bear(ctx, unasked{key: t.key, alias: alias, now: c.now, expect: c.expectations, guard: c.guard})
 	if err != nil {
 		return err
 	}
-	alias.Rev, alias.KeyID, alias.CreatedAt, alias.UpdatedAt = 1, key.ID, key.CreatedAt, key.CreatedAt
-	change := Change{Keys: []KeyRow{key}, Policies: []PolicyRow{t.key.record.Policy}, Aliases: []AliasRow{alias}}
-	newborn.Fulfil(&change)
-	change.Expect = c.expectations(change)
-	if change.Events, err = s.serviceKeyEvent(t.key, alias, c.now); err != nil {
-		return err
-	}
-	if err := s.apply(ctx, change, c.guard); err != nil {
-		return err
-	}
-	s.born(ctx, births)
-	births = nil
-	return s.deliver(ctx, change.Events[0])
+	return s.deliver(context.WithoutCancel(ctx), event)
 }
 
 // ownName is the alias that a key which is yet to be will have.

@@ -66,6 +66,11 @@ func (a askedAction) of(want func(targetKind) bool) (Target, bool) {
 	return Target{}, false
 }
 
+// across tells whether an operation that asks for the action takes keys of other accounts.
+func (a askedAction) across() bool {
+	return slices.ContainsFunc(a.uses, func(u use) bool { return u.target.across })
+}
+
 // obstacle is what the key's state has against every operation that asks for the action.
 func (a askedAction) obstacle(key *Key) string {
 	text := ""
@@ -100,6 +105,11 @@ func (c *Call) outcome(ctx context.Context, t *resolved) (Access, error) {
 	}
 	if err != nil {
 		return a, err
+	}
+	if t.key != nil && !t.across && t.key.Row().Account != c.caller.Account {
+		a.Decision, a.Reason = notThere, c.operation+" is for keys of the caller's own account"
+		a.Missing = "a caller of account " + string(t.key.Row().Account)
+		return a, nil
 	}
 	c.targets = []resolved{*t}
 	t = &c.targets[0]

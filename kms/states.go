@@ -32,7 +32,7 @@ func mayBecome[S comparable](table map[S][]S, from, to S) bool {
 }
 
 // StateRule names which key states an operation accepts; the answers to the others are in stateRules. The rules are
-// the rows of the AWS table "Key states of AWS KMS keys" (facts 4.2), shared by the operations that have the same row.
+// the rows of the AWS table "Key states of AWS KMS keys" (AWS KMS Developer Guide), shared by the operations that have the same row.
 type StateRule int
 
 // The rules.

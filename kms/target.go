@@ -102,6 +102,12 @@ func Resource(action string, arn func(realm Realm, account AccountID) string) Ta
 	return Target{Action: action, kind: byARN, arnOf: arn}
 }
 
+// RetirableBy are the grants that a principal may retire, whom Call.ResolveGrantee would find. Policies know them as the
+// principal's ARN, however the request names it.
+func RetirableBy(principal *string, action string) Target {
+	return Target{Action: action, kind: byARN, ref: value(principal)}
+}
+
 // PrincipalOf is a user or role of the caller's account, named by ARN, unique id, "user/<name>" or "role/<name>".
 func PrincipalOf(ref *string, action string) Target {
 	return Target{Action: action, kind: aPrincipal, ref: value(ref)}
@@ -242,8 +248,10 @@ func (c *Call) load(ctx context.Context, targets []Target) error {
 func (c *Call) resolve(ctx context.Context, t Target) (r resolved, err error) {
 	r.Target = t
 	switch t.kind {
-	case noKey, ofHome, byARN:
+	case noKey, ofHome:
 		return r, nil
+	case byARN:
+		return r, c.resolveGrantee(ctx, &r)
 	case aPrincipal:
 		return c.resolvePrincipal(ctx, r)
 	case roleToAssume:
@@ -277,6 +285,19 @@ func (c *Call) resolve(ctx context.Context, t Target) (r resolved, err error) {
 	}
 	r.key, err = c.findKey(ctx, ref)
 	return r, err
+}
+
+// resolveGrantee finds the ARN of whom RetirableBy names. Of somebody of another account the caller learns none.
+func (c *Call) resolveGrantee(ctx context.Context, r *resolved) error {
+	if r.arnOf != nil {
+		return nil
+	}
+	arn, foreign, err := c.granteeARN(ctx, r.ref)
+	if foreign {
+		arn = r.ref
+	}
+	r.arnOf = func(Realm, AccountID) string { return arn }
+	return err
 }
 
 // resolvePrincipal finds a user or role. One of another account is not there.

@@ -39,6 +39,12 @@ func PolicyLimit(arn string) *Error {
 		arn, MaxPoliciesPerPrincipal))
 }
 
+// PoliciesTooLarge answers PutPrincipalPolicy when the policies of one principal would have more than 32,768 bytes together:
+// every request of the principal is compared with all of them.
+func PoliciesTooLarge(arn string) *Error {
+	return LimitExceeded(fmt.Sprintf("The policies of %s would be larger than %d bytes together.", arn, MaxPoliciesTotal))
+}
+
 // NotFoundIdentityPolicy answers an identity policy that a principal does not have.
 func NotFoundIdentityPolicy(arn, name string) *Error {
 	return say(NotFoundException, fmt.Sprintf("%s has no policy '%s'", arn, name))

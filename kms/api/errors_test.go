@@ -87,7 +87,7 @@ func TestOnlyThreeModelledErrorsAreTheServers(t *testing.T) {
 	}{
 		{api.Internal(), 500, api.FaultServer, true},
 		{api.DependencyTimeout(), 500, api.FaultServer, true},
-		{api.KeyUnavailable(keyARN), 500, api.FaultServer, true},
+		{&api.Error{Name: api.KeyUnavailableException}, 500, api.FaultServer, true},
 		{api.NotFoundKey(keyARN), 400, api.FaultClient, false},
 		{api.AlreadyExistsAlias(aliasARN), 400, api.FaultClient, false},
 		{api.DryRun(), 400, api.FaultClient, false},
@@ -105,7 +105,7 @@ func TestOnlyThreeModelledErrorsAreTheServers(t *testing.T) {
 func TestConstructorsWithOwnTextsUseNamesOfTheTable(t *testing.T) {
 	for _, err := range []*api.Error{api.InvalidARN("arn:x"), api.AliasNameInvalid("alias/"), api.AliasTargetMismatch(),
 		api.AliasLimit(keyARN), api.InvalidMarker(), api.InvalidGrantToken(), api.PolicyTooLarge(),
-		api.RotationConflict(keyARN), api.Unsupported("x"), api.MalformedPolicy("x"),
+		api.Unsupported("x"), api.MalformedPolicy("x"),
 		api.LimitExceeded("x"), api.AliasReserved(), api.Validation("x"), api.UnknownOperation()} {
 		if err.Status() != 400 {
 			t.Errorf("%v has status %d", err, err.Status())

@@ -15,8 +15,9 @@ const (
 	MaxGrantTokens       = 10 // in one request
 	MaxOnDemandRotations = 25 // of one key, for life
 
-	MaxPoliciesPerPrincipal = 50 // Keyhold's own; IAM bounds their total length
-	MaxAccessKeysPerUser    = 2  // IAM User Guide, "IAM and AWS STS quotas"
+	MaxPoliciesPerPrincipal = 50    // Keyhold's own
+	MaxPoliciesTotal        = 32768 // bytes of a principal's policies together; IAM has 2,048 for users and 10,240 for roles
+	MaxAccessKeysPerUser    = 2     // IAM User Guide, "IAM and AWS STS quotas"
 
 	MinSessionDuration     = 3600 // seconds; of a role (IAM API reference, CreateRole, MaxSessionDuration)
 	MaxSessionDuration     = 43200

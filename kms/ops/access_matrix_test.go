@@ -151,7 +151,7 @@ func (g *gathering) stage(operation string, n int) (subject, []string) {
 }
 
 // ask is what a column's caller is answered, and what the log says decided.
-func (g *gathering) ask(c column, operation string, s subject, tokens []string) (answer error, decision any) {
+func (g *gathering) ask(c column, operation string, s subject, tokens []string) (decision any, answer error) {
 	g.t.Helper()
 	caller := c.caller
 	if c.reborn {
@@ -168,7 +168,7 @@ func (g *gathering) ask(c column, operation string, s subject, tokens []string) 
 		f.Set(reflect.ValueOf(tokens))
 	}
 	_, err := g.service.Do(g.t.Context(), kms.Request{Operation: operation, Caller: caller, Input: in})
-	return err, g.authorization()["decision"]
+	return g.authorization()["decision"], err
 }
 
 // cells are short words for the answers.
@@ -223,7 +223,7 @@ func (g *gathering) row(t *testing.T, d kms.Description) []string {
 	var row []string
 	s, tokens := g.stage(d.Name, 0)
 	for i, c := range g.columns {
-		err, decision := g.ask(c, d.Name, s, tokens)
+		decision, err := g.ask(c, d.Name, s, tokens)
 		name, message := errorOf(err)
 		cell, known := cells[name]
 		if !known {

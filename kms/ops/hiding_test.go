@@ -107,7 +107,7 @@ func (b *bench) observed(t testing.TB, stranger kms.Caller, operation string, p 
 		if p.ref != "" {
 			message = strings.ReplaceAll(message, p.ref, "REF")
 		}
-		status := err.(*api.Error).Status()
+		status := wireOf(t, err).Status()
 		fmt.Fprintf(&text, "%s: %d %s %q; read keys, aliases, accounts, grants, others, and MACs and other calls: %v\n", temperature, status, name, message, after)
 	}
 	return text.String()

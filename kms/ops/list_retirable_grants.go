@@ -13,12 +13,7 @@ var listRetirableGrants = kms.Operation[*api.ListRetirableGrantsInput, *api.List
 	Name:   "ListRetirableGrants",
 	Effect: kms.Read,
 	Targets: func(in *api.ListRetirableGrantsInput) []kms.Target {
-		return []kms.Target{kms.Resource("kms:ListRetirableGrants", func(realm kms.Realm, _ kms.AccountID) string {
-			if name := text(in.RetiringPrincipal); len(name) != 12 {
-				return name
-			}
-			return realm.RootARN(kms.AccountID(text(in.RetiringPrincipal)))
-		})}
+		return []kms.Target{kms.RetirableBy(in.RetiringPrincipal, "kms:ListRetirableGrants")}
 	},
 	Run: func(ctx context.Context, c *kms.Call, in *api.ListRetirableGrantsInput) (*api.ListRetirableGrantsOutput, error) {
 		retiring, err := retiringPrincipal(ctx, c, *in.RetiringPrincipal)

@@ -22,6 +22,15 @@ var putPrincipalPolicy = kms.Operation[*api.PutPrincipalPolicyInput, *api.PutPri
 			if _, known := policyNamed(p, *in.PolicyName); !known && len(p.Policies()) >= api.MaxPoliciesPerPrincipal {
 				return api.PolicyLimit(p.ARN())
 			}
+			total := len(*in.Policy)
+			for _, other := range p.Policies() {
+				if other.Name != *in.PolicyName {
+					total += len(other.Document)
+				}
+			}
+			if total > api.MaxPoliciesTotal {
+				return api.PoliciesTooLarge(p.ARN())
+			}
 			return nil
 		},
 	},

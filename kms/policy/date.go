@@ -10,6 +10,9 @@ import (
 // to the day, minute or second, the latter two with Z or an offset. Of the four digits of a year alone, nobody could
 // tell which of the two they are.
 func parseDate(s string) (time.Time, bool) {
+	if len(s) > maxScalar {
+		return time.Time{}, false
+	}
 	if t, ok := parseEpoch(s); ok {
 		return t, true
 	}

@@ -16,9 +16,16 @@ type decimal struct {
 
 const maxExponent = 9999
 
+// maxScalar is the greatest length of a number or a date in octets, so that a caller cannot make the server read a long
+// text once for each value of a policy.
+const maxScalar = 256
+
 // parseDecimal reads -12.5e3 and the like: no hexadecimal, no NaN, no infinity, no plus sign.
 func parseDecimal(s string) (decimal, bool) {
 	d := decimal{sign: 1}
+	if len(s) > maxScalar {
+		return d, false
+	}
 	s, minus := strings.CutPrefix(s, "-")
 	if minus {
 		d.sign = -1

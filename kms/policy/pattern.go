@@ -39,8 +39,7 @@ func compile(glob string) pattern {
 	return p
 }
 
-// maxSearched is the greatest length of a segment that is searched for and has oneChar in it. A search for one takes
-// its length times the text's; everything else takes as many steps as the text has octets.
+// maxSearched is the greatest length of a segment that is searched for and has oneChar in it.
 const maxSearched = 256
 
 // tooCostly tells whether matching could take longer than a policy's author may make the server work.
@@ -62,7 +61,7 @@ func (p pattern) matches(text string) bool {
 	}
 	text = text[n:]
 	for _, s := range p.middle {
-		_, end := search(text, s)
+		end := search(text, s)
 		if end < 0 {
 			return false
 		}
@@ -93,23 +92,77 @@ func prefix(text, segment string) (int, bool) {
 	return n, true
 }
 
-// search finds the first text[start:end] that segment matches; -1, -1 if there is none. It starts at characters only,
-// as the text before the place is what anyText takes.
-func search(text, segment string) (start, end int) {
-	if !strings.Contains(segment, oneChar) {
-		if start = strings.Index(text, segment); start < 0 {
-			return -1, -1
-		}
-		return start, start + len(segment)
+// search finds where the first place that segment matches ends; -1 if there is none. It starts at characters only, as the
+// text before the place is what anyText takes.
+func search(text, segment string) (end int) {
+	if strings.Contains(segment, oneChar) {
+		return newSought(segment).in(text)
 	}
-	for at := 0; at < len(text); {
-		if n, ok := prefix(text[at:], segment); ok {
-			return at, at + n
+	start := strings.Index(text, segment)
+	if start < 0 {
+		return -1
+	}
+	return start + len(segment)
+}
+
+// places has a bit for each character of a segment.
+type places [maxSearched / 64]uint64
+
+func (p *places) add(i int) { p[i/64] |= 1 << (i % 64) }
+
+func (p *places) has(i int) bool { return p[i/64]>>(i%64)&1 == 1 }
+
+// sought is a segment that has oneChar in it, prepared for a search that looks at each character of the text once,
+// however much of the segment stands at how many places (R. Baeza-Yates and G. Gonnet, "A New Approach to Text
+// Searching", 1992).
+type sought struct {
+	length int
+	where  [256]places // of each character up to U+00FF
+	others map[rune]places
+	any    places // of oneChar
+}
+
+func newSought(segment string) *sought {
+	s := &sought{others: map[rune]places{}}
+	for at := 0; at < len(segment) && s.length < maxSearched; s.length++ {
+		c, size := utf8.DecodeRuneInString(segment[at:])
+		other := s.others[c]
+		switch {
+		case segment[at] == oneChar[0]:
+			s.any.add(s.length)
+		case int(c) < len(s.where):
+			s.where[c].add(s.length)
+		default:
+			other.add(s.length)
+			s.others[c] = other
 		}
-		_, size := utf8.DecodeRuneInString(text[at:])
 		at += size
 	}
-	return -1, -1
+	return s
+}
+
+func (s *sought) in(text string) (end int) {
+	var found places // the beginnings of the segment that the text ends with here
+	for end < len(text) {
+		c, size := utf8.DecodeRuneInString(text[end:])
+		var here places
+		switch {
+		case c == utf8.RuneError && size == 1: // no character of any segment
+		case int(c) < len(s.where):
+			here = s.where[c]
+		default:
+			here = s.others[c]
+		}
+		next := uint64(1)
+		for i := range found[:(s.length+63)/64] {
+			was := found[i]
+			found[i], next = (was<<1|next)&(here[i]|s.any[i]), was>>63
+		}
+		if end += size; found.has(s.length - 1) {
+			return end
+		}
+	}
+	return -1
 }
 
 func hasSuffix(text, segment string) bool {

@@ -3,6 +3,7 @@ package policy
 import (
 	"strings"
 	"testing"
+	"time"
 	"unicode/utf8"
 )
 
@@ -63,6 +64,74 @@ func TestAMaliciousPatternCostsNoTime(t *testing.T) {
 		p := compile(wildcards(tt.glob))
 		if p.tooCostly() || p.matches(tt.text) {
 			t.Errorf("%.20s… is too costly, or matched", tt.glob)
+		}
+	}
+}
+
+// values answers condition keys by name and part.
+type values map[ConditionKey]string
+
+func (v values) Lookup(key ConditionKey) Values {
+	text, ok := v[key]
+	return Values{List: []string{text}, Present: ok}
+}
+
+func TestAPolicyAndARequestTogetherCostLittleTime(t *testing.T) {
+	long := strings.Repeat("a", 4096)
+	request := values{{"kms:encryptioncontext", "pattern"}: long, {"kms:encryptioncontext", "text"}: long}
+	for operator, value := range map[string]string{
+		"StringLike": `"*?${kms:EncryptionContext:pattern}b*"`, "StringNotLike": `"*?` + strings.Repeat("a", 200) + `b*"`,
+		"NumericEquals": "1", "DateEquals": "1",
+	} {
+		list := strings.TrimSuffix(strings.Repeat(value+",", 32000/(len(value)+1)), ",")
+		p, err := Parse(KeyPolicy, `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":"*","Action":"*","Resource":"*",`+
+			`"Condition":{"`+operator+`":{"kms:EncryptionContext:text":[`+list+`]}}}}`)
+		if err != nil {
+			t.Fatal(err)
+		}
+		q := Question{Owner: "111122223333", ResourcePolicy: p, Request: Request{
+			Principal: Principal{Account: "111122223333", ID: "AIDAALICE"}, Action: "kms:Encrypt", Context: request,
+		}}
+		start := time.Now()
+		Decide(q)
+		if took := time.Since(start); took > time.Second {
+			t.Errorf("%s takes %v", operator, took)
+		}
+	}
+}
+
+func TestAVariableMakesNoPatternThatAPolicyMayNotHave(t *testing.T) {
+	for effect, action := range map[string]string{"Allow": "kms:Encrypt", "Deny": "kms:Decrypt"} {
+		p, err := Parse(KeyPolicy, `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":"*","Action":"kms:Decrypt","Resource":"*"},`+
+			`{"Effect":"`+effect+`","Principal":"*","Action":"*","Resource":"*","Condition":{"StringLike":{"kms:EncryptionContext:text":"*?${kms:EncryptionContext:pattern}*"}}}]}`)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, length := range []int{maxSearched - 1, maxSearched} {
+			part := strings.Repeat("a", length)
+			got := Decide(Question{Owner: "111122223333", ResourcePolicy: p, Request: Request{
+				Principal: Principal{Account: "111122223333", ID: "AIDAALICE"}, Action: action,
+				Context: values{{"kms:encryptioncontext", "pattern"}: part, {"kms:encryptioncontext", "text"}: "x" + part},
+			}}).Allowed
+			if want := effect == "Allow" && length < maxSearched; got != want {
+				t.Errorf("%s of a pattern of %d: %v", effect, length+1, got)
+			}
+		}
+	}
+}
+
+func TestPlacesOfCharactersAreFoundWhereverTheyStand(t *testing.T) {
+	for _, length := range []int{2, 63, 64, 65, 128, 129, maxSearched - 1} {
+		segment := "?" + strings.Repeat("a", length-2) + "b"
+		glob := "*" + segment + "*ж?*"
+		for _, before := range []string{"", "a", "é", "ж", "\xff", strings.Repeat("a", 300)} {
+			text := before + "x" + strings.Repeat("a", length-2) + "b"
+			if p := compile(wildcards(glob)); p.matches(text) || !p.matches(text+"жж") || p.matches(text+"ж") {
+				t.Errorf("a segment of %d is found wrongly behind %.10q", length, before)
+			}
+		}
+		if compile(wildcards("*" + segment + "*")).matches(segment[1:]) {
+			t.Errorf("a segment of %d is found in one character less", length)
 		}
 	}
 }

@@ -31,6 +31,9 @@ func (t *template) match(text string, ctx Context) truth {
 		return known
 	}
 	p := compile(glob)
+	if p.tooCostly() { // the caller chooses the value
+		return unsure
+	}
 	return sure(p.matches(text))
 }
 
