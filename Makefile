@@ -2,6 +2,7 @@
 
 GO       ?= go
 FUZZTIME ?= 30s
+LISTEN   ?= 127.0.0.1:8480
 VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
 VERSION_VAR := github.com/keyhold/keyhold/cli.version
 
@@ -12,7 +13,7 @@ export GOFLAGS := $(strip $(shell $(GO) env GOFLAGS 2>/dev/null) -tags=sqlite_om
 ALONE := /integration/faults$$|/hsm/faulttest$$
 
 .DEFAULT_GOAL := help
-.PHONY: help deps build demo test lint fuzz scale faults clean ci
+.PHONY: help deps build demo run test lint fuzz scale faults clean ci
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
@@ -26,8 +27,11 @@ build: deps ## build bin/keyhold
 demo: build ## show the main job on real input, step by step
 	@$(GO) run ./integration/demo -keyhold bin/keyhold -file README.md
 
+run: build ## serve a throw-away data directory to this machine, on LISTEN (127.0.0.1:8480)
+	@bin/keyhold --data "$(CURDIR)/keyhold-data" dev --listen $(LISTEN)
+
 # The vet has -race too, so that SQLite is compiled once for both.
-test: ## every test, with the race detector; installs NSS and openCryptoki for it
+test: ## every test, with the race detector; installs NSS, openCryptoki and the AWS CLI for it
 	@.ci/deps test
 	$(GO) vet -race ./...
 	@$(GO) build -o bin/testsummary ./internal/testsummary
