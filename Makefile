@@ -13,7 +13,7 @@ export GOFLAGS := $(strip $(shell $(GO) env GOFLAGS 2>/dev/null) -tags=sqlite_om
 ALONE := /integration/faults$$|/hsm/faulttest$$
 
 .DEFAULT_GOAL := help
-.PHONY: help deps build demo run test lint fuzz scale faults clean ci
+.PHONY: help deps build demo run test clients lint fuzz scripts scale faults clean ci
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
@@ -39,11 +39,23 @@ test: ## every test, with the race detector; installs NSS, openCryptoki and the 
 	@{ $(GO) test -race -timeout 10m -json $$($(GO) list ./... | grep -v -E '$(ALONE)'); \
 		$(GO) test -race -timeout 10m -p 1 -json $$($(GO) list ./... | grep -E '$(ALONE)'); } | tee bin/test.json | bin/testsummary
 
+# Their modules and packages are downloaded here, and nowhere else.
+clients: build integration/clients/js/node_modules/.package-lock.json ## AWS SDKs for Go and JavaScript, SOPS, Vault's seal and Terraform's calls (minutes, once); needs Node.js
+	cd integration/clients && $(GO) vet ./... && $(GO) test -count 1 -timeout 20m ./...
+
+integration/clients/js/node_modules/.package-lock.json: integration/clients/js/package-lock.json
+	@command -v npm >/dev/null || { echo "make clients needs Node.js with npm" >&2; exit 1; }
+	cd integration/clients/js && npm ci --silent --no-fund --no-audit --ignore-scripts
+	@touch $@
+
 lint: deps ## format, vet, linters, build without C, tidy modules
 	.ci/lint
 
 fuzz: deps ## every fuzz target for FUZZTIME (30s)
 	.ci/fuzz $(FUZZTIME)
+
+scripts: deps ## the script of every operation on every kind of token and through the socket (some minutes)
+	KEYHOLD_SCRIPTS=all $(GO) test -count 1 -timeout 60m -run 'OnOtherTokens|ThroughTheSocket' ./integration
 
 scale: deps ## a token of 30,000 objects against one of 30 (some minutes)
 	KEYHOLD_SCALE_OBJECTS=30000 $(GO) test -count 1 -timeout 60m -v -run TestOnlyStartAndInventoryGrow ./integration

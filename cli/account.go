@@ -17,7 +17,7 @@ func (p *program) accountCommand() *cli.Command {
 
 // accountSteps are the next steps after errors of the group.
 var accountSteps = map[string]string{
-	api.AlreadyExistsException: "choose another number, or leave it out to have one drawn; see which there are with: keyhold account list",
+	api.AlreadyExistsException: "choose another number, or leave it out to have one drawn; see which are in use with: keyhold account list",
 	api.ConflictException: "see what is left with keyhold --account ID key list --long and principal list; keys are gone when their waiting " +
 		"period has passed",
 	api.NotFoundException:     "see which there are with: keyhold account list",
@@ -124,9 +124,10 @@ func (p *program) accountDisable() *cli.Command {
 func (p *program) accountDelete() *cli.Command {
 	return p.change(change{
 		name: "delete", usage: "remove an account that has neither keys nor principals", operands: "ID", least: 1, most: 1,
-		description: describe("Without --yes it only shows what would happen.", "keyhold account delete "+accountExample+" --yes"),
-		flags:       []cli.Flag{yesFlag("do it")},
-		operation:   "DeleteAccount", done: "deleted",
+		description: describe("Its number is not given again, and what policies and grants give to it is nobody's. Without --yes it only\n"+
+			"shows what would happen.", "keyhold account delete "+accountExample+" --yes"),
+		flags:     []cli.Flag{yesFlag("do it")},
+		operation: "DeleteAccount", done: "deleted",
 		input: func(c *cli.Context) (kms.Input, error) { return &api.DeleteAccountInput{AccountID: operand(c, 0)}, nil },
 		harm:  p.previewAccountDeletion,
 	})
@@ -142,7 +143,7 @@ func (p *program) previewAccountDeletion(ctx context.Context, c *cli.Context, s 
 		return api.OwnAccount(id)
 	}
 	return p.preview(c, "delete an account, if it has neither keys nor principals", func(t *table) { t.account(account) },
-		"policies and grants that name it would hold for a new account of that number")
+		"for good: its number is not given again, and what policies and grants give to it is nobody's")
 }
 
 // accountOf looks an account up in the list of all.

@@ -194,7 +194,7 @@ func (s *session) openService(ctx context.Context) (err error) {
 		Store: s.store, Device: device, Log: s.audit, Table: ops.Table(),
 		Account: kms.AccountID(s.config.Account), Region: s.config.Region, Logger: s.log, Now: s.now,
 		MaxOnDemandRotations: *s.config.Keys.OnDemandRotations, RenewAfter: s.config.Keys.RenewAfterUses,
-		ReadOnly: s.readOnly, Services: s.config.Services,
+		ReadOnly: s.readOnly, Sweep: s.serving, Services: s.config.Services,
 	})
 	if err == nil {
 		s.token.Expect(s.service.Meta().RowKey)

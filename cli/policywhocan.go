@@ -12,8 +12,9 @@ func (p *program) policyWhoCan() *cli.Command {
 	return &cli.Command{
 		Name: "who-can", Usage: "list who may do something with a key, and by what", ArgsUsage: "ACTION KEY",
 		Description: describe("ACTION is one such as Decrypt or kms:PutKeyPolicy; KEY a key id, key ARN, alias/NAME or alias ARN. A role stands for\n"+
-			"any session of it. Every principal of every account that the key's policy could let in is asked. What is not said\n"+
-			"is supposed: TLS, no address, no encryption context.",
+			"any session of it. Of other accounts, the directory's own account sees everybody, and any other only whom the key's\n"+
+			"policy or a grant names; * stands for the rest. What is not said is supposed: TLS, no address, no encryption\n"+
+			"context.",
 			"keyhold policy who-can Decrypt alias/orders --context app=shop"),
 		Flags:  circumstanceFlags(),
 		Action: p.command(2, 2, p.whoCan),

@@ -199,6 +199,54 @@ func TestNoRequestCanBeReadOnceTheCallIsOver(t *testing.T) {
 	}
 }
 
+// taps is a body that keeps the buffers it was read into.
+type taps struct {
+	io.Reader
+	buffers [][]byte
+}
+
+func (t *taps) Read(p []byte) (int, error) {
+	t.buffers = append(t.buffers, p)
+	return t.Reader.Read(p[:min(len(p), 1000)])
+}
+
+func (*taps) Close() error { return nil }
+
+func TestNothingIsLeftOfAnAnswerOnceItIsRead(t *testing.T) {
+	plaintext := strings.Repeat("c2VjcmV0", 2000)
+	for name, body := range map[string]string{
+		"a plaintext":               `{"CiphertextBlob":"AAAA","Plaintext":"` + plaintext + `"}`,
+		"one that cannot be read":   `{"CiphertextBlob":7,"Plaintext":"` + plaintext + `"}`,
+		"one that is cut short":     `{"CiphertextBlob":"AAAA","Plaintext":"` + plaintext,
+		"one among errors":          `{"__type":"NotFoundException","Plaintext":"` + plaintext + `"}`,
+		"one that no operation has": `{"x":"` + plaintext + `"}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			tapped := &taps{Reader: strings.NewReader(body)}
+			answer := func(r *http.Request) (*http.Response, error) {
+				response, err := says(200, "")(r)
+				if name == "one among errors" {
+					response.StatusCode = 400
+				}
+				response.Body, response.ContentLength = tapped, -1
+				return response, err
+			}
+			out, err := fake(t, &answers{list: []responder{answer}}).GenerateDataKey(t.Context(), &api.GenerateDataKeyInput{KeyID: key})
+			if got := err == nil && len(out.Plaintext) > 0; got != (name == "a plaintext") {
+				t.Fatalf("got %v, %v", out, err)
+			}
+			for _, b := range tapped.buffers {
+				if bytes.Contains(b, []byte("c2VjcmV0")) {
+					t.Errorf("a buffer of %d bytes holds some of it", len(b))
+				}
+			}
+			if len(tapped.buffers) < 10 {
+				t.Errorf("only %d buffers were seen", len(tapped.buffers))
+			}
+		})
+	}
+}
+
 func TestErrorsShowNoPlaintextAndNoSecret(t *testing.T) {
 	for _, answer := range []responder{breaks, says(200, `{"Plaintext":"c2VjcmV0LXBsYWlu`), says(500, "secret-plain"), says(200, `{"Plaintext":"c2VjcmV0LXBsYWlu","KeyId":7}`)} {
 		_, err := fake(t, &answers{list: []responder{answer}}, func(c *client.Config) { c.Retry.Attempts = 1 }).

@@ -45,6 +45,10 @@ func TestTheClockIsCorrectedOnceForACallAndKeptForTheNext(t *testing.T) {
 	if got := strings.Join(dates, " "); got != "20260102T020405Z 20260102T030405Z 20260102T030405Z" {
 		t.Errorf("signed at %s", got)
 	}
+	twice := &answers{list: []responder{expired, throttled, fine}}
+	if _, err := fake(t, twice, slow, func(c *client.Config) { c.Retry.Attempts = 2 }).ListKeys(t.Context(), &api.ListKeysInput{}); err != nil {
+		t.Errorf("the correction counts as an attempt: %v", err)
+	}
 	wandering := &answers{list: []responder{expired, says(400, `{"__type":"InvalidSignatureException"}`, "Date", now.Add(time.Hour).Format("Mon, 02 Jan 2006 15:04:05 GMT"))}}
 	if _, err := fake(t, wandering, slow).ListKeys(t.Context(), &api.ListKeysInput{}); err == nil || len(wandering.seen) != 2 {
 		t.Errorf("a clock that wanders: %v after %d attempts", err, len(wandering.seen))

@@ -3,6 +3,7 @@ package client_test
 import (
 	"crypto/tls"
 	"net/http"
+	"net/http/cookiejar"
 	"strings"
 	"testing"
 	"time"
@@ -98,6 +99,23 @@ func TestAServerThatIsNotTrustedIsNotAsked(t *testing.T) {
 	_, err := c.ListKeys(t.Context(), &api.ListKeysInput{})
 	if err == nil || !strings.Contains(err.Error(), "certificate") || strings.Contains(err.Error(), "attempts") || b.audit.count("ListKeys") != 0 {
 		t.Errorf("got %v", err)
+	}
+}
+
+func TestNoCookieIsKept(t *testing.T) {
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := &answers{list: []responder{says(200, `{"Keys":[]}`, "Set-Cookie", "who=ada")}}
+	c := fake(t, a, func(c *client.Config) { c.HTTPClient.Jar = jar })
+	for range 2 {
+		if _, err := c.ListKeys(t.Context(), &api.ListKeysInput{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := a.seen[1].Header.Get("Cookie"); got != "" {
+		t.Errorf("the second request carries %s", got)
 	}
 }
 

@@ -115,9 +115,15 @@ func (w *wallet) lives(c Credentials, margin time.Duration) bool {
 	return c.id != "" && (c.expires.IsZero() || w.now().Add(margin).Before(c.expires))
 }
 
-// drop forgets credentials that the server refused, unless there are newer ones.
-func (w *wallet) drop(refused Credentials) {
-	held := <-w.held
+// drop forgets credentials that the server refused, unless there are newer ones. When ctx ends first they stay, until
+// the server refuses them again.
+func (w *wallet) drop(ctx context.Context, refused Credentials) {
+	var held Credentials
+	select {
+	case held = <-w.held:
+	case <-ctx.Done():
+		return
+	}
 	if held.id == refused.id && held.secret.Equal(refused.secret) {
 		held = Credentials{}
 	}

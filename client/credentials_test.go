@@ -59,6 +59,7 @@ func TestCredentialsAreFoundWhereTheAWSToolsFindThem(t *testing.T) {
 		{"in a profile beside others", nil, "[default]\n" + keys + "[sso]\nrole_arn = arn:x\n", "[sso-session x]\nsso_region = y\n", "AKIDFILE"},
 		{"beside a process that is not needed", nil, "[default]\n" + keys, "[default]\ncredential_process = /bin/x\n", "AKIDFILE"},
 		{"beside nested members", nil, "[default]\ns3 =\n  aws_access_key_id = WRONG\n" + keys + "  more\n", "", "AKIDFILE"},
+		{"with every member indented", nil, "[default]\n  s3 =\n    aws_access_key_id = WRONG\n  aws_access_key_id = AKIDFILE\n  aws_secret_access_key = s\n", "", "AKIDFILE"},
 		{"with comments", nil, "; a\n[default] # b\n  # c\naws_access_key_id = AKIDFILE # d\nAWS_Secret_Access_Key=s;not-one\n", "", "AKIDFILE"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -91,6 +92,8 @@ func TestCredentialsThatAreNotSupportedAreRefusedByName(t *testing.T) {
 		{"a line in no section", nil, "aws_secret_access_key = hunter2\n", "", "credentials: line 1 is in no section"},
 		{"a section that does not end", nil, "[default\n" + keys, "", "credentials: line 1 is not [a section]"},
 		{"a section without a name", nil, "[]\n" + keys, "", "credentials: line 1 is not [a section]"},
+		{"a member without a name", nil, "[default]\n= hunter2\n", "", "credentials: line 2 is not of the form name = value"},
+		{"a profile without a name", nil, "", "[profile '']\n", "config: line 1 is not [a section]"},
 		{"a line without =", nil, "[default]\nhunter2\n", "", "credentials: line 2 is not of the form name = value"},
 		{"a huge file", nil, "[default]\n" + keys + strings.Repeat("#\n", 1<<19), "", "is larger than 1048576 bytes"},
 	} {

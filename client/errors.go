@@ -19,7 +19,7 @@ type Error struct {
 	Operation string
 	Status    int    // of the last answer; 0 when there was none
 	RequestID string // that the server gave it, by which its logs and audit records find it; "" when there was none
-	Attempts  int    // how often the request was sent or tried to be; 0 when it was not
+	Attempts  int    // how many were made; 0 when the request cannot be sent at all
 	Uncertain bool   // whether it is an ErrUncertain; never so for operations that leave nothing behind
 	// Err is an *api.Error when the server answered one, a *StatusError when it answered something else, an
 	// *AnswerError when it answered success that cannot be read, the context's error, or what kept a request from being

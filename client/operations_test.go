@@ -7,6 +7,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/keyhold/keyhold/client"
@@ -157,6 +158,27 @@ func TestAPlaintextComesBack(t *testing.T) {
 	if err != nil || described.KeyMetadata.CreationDate.Time() != b.clock.Now() {
 		t.Errorf("the key is of %v (%v), want %v", described.KeyMetadata.CreationDate.Time(), err, b.clock.Now())
 	}
+}
+
+func TestManyCallersShareAClient(t *testing.T) {
+	b := newBench(t)
+	key := b.newKey()
+	var all sync.WaitGroup
+	for i := range 16 {
+		all.Go(func() {
+			text := fmt.Sprintf("order %d", i)
+			sealed, err := b.client.Encrypt(t.Context(), &api.EncryptInput{KeyID: &key, Plaintext: []byte(text)})
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			opened, err := b.client.Decrypt(t.Context(), &api.DecryptInput{CiphertextBlob: sealed.CiphertextBlob})
+			if err != nil || string(opened.Plaintext) != text {
+				t.Errorf("%s: %v", text, err)
+			}
+		})
+	}
+	all.Wait()
 }
 
 func TestTheServersErrorComesBackWithItsNameAndRequest(t *testing.T) {

@@ -8,14 +8,16 @@ import (
 
 // parseProfiles reads the sections of a shared file (AWS SDKs and Tools Reference Guide, "Format of the config file").
 // Names of members are in lower case; the members of a section that comes twice are joined, and of one that comes twice
-// the last counts. What is indented belongs to the member before it, and is no credential. An error names the line and
-// shows nothing of it.
+// the last counts. What is indented more than the member before it belongs to that one, and is no credential. An error
+// names the line and shows nothing of it.
 func parseProfiles(text string) (map[string]map[string]string, error) {
 	all := map[string]map[string]string{}
 	var section map[string]string
+	const none = -1
+	member := none // how far the last member of the section is indented
 	for i, line := range strings.Split(text, "\n") {
 		line = strings.TrimSuffix(line, "\r")
-		indented := strings.TrimLeft(line, " \t") != line
+		indent := len(line) - len(strings.TrimLeft(line, " \t"))
 		line = strings.TrimSpace(uncommented(line))
 		switch {
 		case line == "":
@@ -27,16 +29,16 @@ func parseProfiles(text string) (map[string]map[string]string, error) {
 			if all[name] == nil {
 				all[name] = map[string]string{}
 			}
-			section = all[name]
+			section, member = all[name], none
 		case section == nil:
 			return nil, fmt.Errorf("line %d is in no section", i+1)
-		case indented:
+		case member != none && indent > member:
 		default:
 			name, value, ok := strings.Cut(line, "=")
 			if name = strings.ToLower(strings.TrimSpace(name)); !ok || name == "" {
 				return nil, fmt.Errorf("line %d is not of the form name = value", i+1)
 			}
-			section[name] = strings.TrimSpace(value)
+			section[name], member = strings.TrimSpace(value), indent
 		}
 	}
 	return all, nil

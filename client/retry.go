@@ -13,7 +13,7 @@ import (
 
 // persist attempts a call until it succeeds, cannot, or may not be repeated.
 func (c *Client) persist(ctx context.Context, k *call, out any) error {
-	corrected, uncertain := false, false
+	corrected, uncertain, most := false, false, c.config.Retry.Attempts
 	for attempts := 1; ; attempts++ {
 		f := c.attempt(ctx, k, out)
 		if f == nil {
@@ -22,24 +22,17 @@ func (c *Client) persist(ctx context.Context, k *call, out any) error {
 		uncertain = uncertain || k.repeat != look && (f.verdict == unknown || f.verdict == lost)
 		if !corrected && f.skew != nil && c.correct(f) {
 			corrected = true
-			attempts-- // that a clock is wrong is no failure of the server
+			most++ // that a clock is wrong is no failure of the server
 			continue
 		}
-		again := c.again(k, f, attempts) && ctx.Err() == nil
-		if again {
-			again = c.pause(ctx, attempts, f)
-		}
-		if !again {
+		if attempts >= most || !k.repeatable(f.verdict) || ctx.Err() != nil || !c.pause(ctx, attempts, f) {
 			return &Error{Operation: k.name, Status: f.status, RequestID: f.requestID, Attempts: attempts, Uncertain: uncertain, Err: f.err}
 		}
 	}
 }
 
-// again tells whether a call may be attempted once more.
-func (c *Client) again(k *call, f *failure, attempts int) bool {
-	allowed := f.verdict == refused || f.verdict == unknown && k.repeat != once
-	return allowed && attempts < c.config.Retry.Attempts
-}
+// repeatable tells whether a call may be attempted again after one that failed.
+func (k *call) repeatable(v verdict) bool { return v == refused || v == unknown && k.repeat != once }
 
 // pause waits before the attempt after the given number of them. When ctx ends first, it adds that to the cause.
 func (c *Client) pause(ctx context.Context, attempts int, f *failure) bool {

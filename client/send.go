@@ -75,7 +75,7 @@ func (c *Client) attempt(ctx context.Context, k *call, out any) *failure {
 	f.status, f.requestID = response.StatusCode, requestID(response.Header)
 	f.skew = skewOf(f, response.Header.Get("Date"), at)
 	if isForgotten(f.err) {
-		c.wallet.drop(who)
+		c.wallet.drop(bounded, who)
 	}
 	return f
 }

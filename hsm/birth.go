@@ -63,11 +63,12 @@ func idInUse(id device.ObjectID) error {
 	return unsupported("an object with the id %s exists already, and ids are never used twice", id)
 }
 
-// errNothingMade: C_GenerateKey answered an error, and the token, seen to be healthy, has no object with the id.
+// errNothingMade: C_GenerateKey answered an error, and the token, seen to be healthy, has no object with the id; or it
+// made half of one, which is destroyed.
 var errNothingMade = errors.New("nothing was made")
 
-// bear generates, and once more when the token made nothing: SoftHSM answers CKR_GENERAL_ERROR now and then when other
-// sessions list objects meanwhile. What such an attempt has left without an id is removed where the token is ours alone.
+// bear generates, and once more when the token made nothing that is left. What such an attempt has left without an id
+// is removed where the token is ours alone.
 func (t *Token) bear(ctx context.Context, kind keyKind, template []*pkcs11.Attribute, spec device.KeySpec) error {
 	err := t.bearOnce(ctx, kind, template, spec)
 	if !errors.Is(err, errNothingMade) || ctx.Err() != nil {
@@ -84,12 +85,12 @@ func (t *Token) bear(ctx context.Context, kind keyKind, template []*pkcs11.Attri
 // removeNameless destroys half-made keys without an id. A birth under way has none to lose: each object is looked at
 // again while no birth is.
 func (t *Token) removeNameless(ctx context.Context) error {
-	objects, err := t.Inventory(ctx)
+	objects, err := t.HalfMade(ctx)
 	if err != nil {
 		return err
 	}
 	for _, o := range objects {
-		if len(o.ID) > 0 || !o.HalfMade() {
+		if len(o.ID) > 0 {
 			continue
 		}
 		if err := t.DestroyDebris(ctx, o); err != nil && !errors.Is(err, device.ErrUnsupported) {
@@ -109,7 +110,7 @@ func (t *Token) bearOnce(ctx context.Context, kind keyKind, template []*pkcs11.A
 			return cmp.Or(err, idInUse(spec.ID))
 		}
 		tried.Store(true)
-		h, err := t.generate(s, kind.generator, template)
+		h, err := t.generateAlone(s, kind.generator, template)
 		if refusesTemplate(err) {
 			h, err = t.generateAgain(s, kind.generator, template, spec.ID)
 		}
@@ -130,7 +131,7 @@ func (t *Token) bearOnce(ctx context.Context, kind keyKind, template []*pkcs11.A
 }
 
 // generateAgain is the second word on a template that the token has refused. SoftHSM answers CKR_TEMPLATE_INCONSISTENT now
-// and then when other sessions list objects meanwhile; a template that is really refused is refused twice.
+// and then when others list objects meanwhile; a template that is really refused is refused twice.
 func (t *Token) generateAgain(s *session, generator uint, template []*pkcs11.Attribute, id device.ObjectID) (pkcs11.ObjectHandle, error) {
 	half, err := t.findID(s, id)
 	if err != nil {
@@ -141,7 +142,18 @@ func (t *Token) generateAgain(s *session, generator uint, template []*pkcs11.Att
 			return 0, err
 		}
 	}
-	return t.generate(s, generator, template)
+	return t.generateAlone(s, generator, template)
+}
+
+// generateAlone makes a token object while nobody lists the objects.
+func (t *Token) generateAlone(s *session, generator uint, template []*pkcs11.Attribute) (pkcs11.ObjectHandle, error) {
+	var h pkcs11.ObjectHandle
+	err := t.changing(func() error {
+		var err error
+		h, err = t.generate(s, generator, template)
+		return err
+	})
+	return h, err
 }
 
 // asSessionLoss makes repair look after the login whatever the class: the next step is only a search.
@@ -178,7 +190,7 @@ func (t *Token) settle(ctx context.Context, x expectation, birth error) error {
 }
 
 // accept reads a new key back and destroys it when it breaks a rule. One without a value breaks none that custody depends
-// on, since nobody can use it: SoftHSM makes such now and then when other sessions list objects meanwhile.
+// on, since nobody can use it: SoftHSM makes such now and then when others list objects meanwhile.
 func (t *Token) accept(s *session, e *epoch, h pkcs11.ObjectHandle, x expectation) error {
 	err := t.readBack(s, e, h, x)
 	if err == nil {
@@ -188,11 +200,11 @@ func (t *Token) accept(s *session, e *epoch, h pkcs11.ObjectHandle, x expectatio
 	if !errors.Is(err, device.ErrUntrusted) {
 		return err
 	}
-	if derr := failed("C_DestroyObject", t.mod.p11.DestroyObject(s.handle, h)); derr != nil {
+	if derr := t.destroyObject(s, h); derr != nil {
 		return fmt.Errorf("%w; destroying it again was answered with %s, so destroy the object %s by hand", err, derr.Error(), x.id)
 	}
 	if halfMade(err) {
-		return unavailable("the token made only half of the key %s, which has been destroyed; try again", x.id)
+		return fmt.Errorf("%w (%w)", unavailable("the token made only half of the key %s, which has been destroyed; try again", x.id), errNothingMade)
 	}
 	return fmt.Errorf("%w; it has been destroyed", err)
 }
@@ -258,9 +270,13 @@ func (t *Token) DestroyKey(ctx context.Context, id device.ObjectID) error {
 	})
 }
 
+func (t *Token) destroyObject(s *session, h pkcs11.ObjectHandle) error {
+	return t.changing(func() error { return failed("C_DestroyObject", t.mod.p11.DestroyObject(s.handle, h)) })
+}
+
 // destroy is C_DestroyObject; an object that is gone already is as good.
 func (t *Token) destroy(s *session, h pkcs11.ObjectHandle) error {
-	err := failed("C_DestroyObject", t.mod.p11.DestroyObject(s.handle, h))
+	err := t.destroyObject(s, h)
 	if isOneOf(err, pkcs11.CKR_OBJECT_HANDLE_INVALID) {
 		return nil
 	}

@@ -69,12 +69,17 @@ func TestImportedKeysAreNoDebris(t *testing.T) {
 	mechanism := []*pkcs11.Mechanism{pkcs11.NewMechanism(0x2109, nil)}
 	wrapped, err := r.p.WrapKey(r.s, mechanism, kek, source)
 	r.must(err)
-	_, err = r.p.UnwrapKey(r.s, mechanism, kek, wrapped, []*pkcs11.Attribute{
+	unwrapped := []*pkcs11.Attribute{
 		pkcs11.NewAttribute(pkcs11.CKA_CLASS, pkcs11.CKO_SECRET_KEY), pkcs11.NewAttribute(pkcs11.CKA_KEY_TYPE, pkcs11.CKK_AES),
 		pkcs11.NewAttribute(pkcs11.CKA_TOKEN, true), pkcs11.NewAttribute(pkcs11.CKA_SENSITIVE, true),
-		pkcs11.NewAttribute(pkcs11.CKA_EXTRACTABLE, false), pkcs11.NewAttribute(pkcs11.CKA_ID, []byte("unwrapped")),
-	})
-	r.must(err)
+		pkcs11.NewAttribute(pkcs11.CKA_EXTRACTABLE, false),
+	}
+	for _, name := range []*pkcs11.Attribute{
+		pkcs11.NewAttribute(pkcs11.CKA_ID, []byte("unwrapped")), pkcs11.NewAttribute(pkcs11.CKA_LABEL, "unwrapped, without an id"),
+	} {
+		_, err = r.p.UnwrapKey(r.s, mechanism, kek, wrapped, append(slices.Clone(unwrapped), name))
+		r.must(err)
+	}
 	_, err = r.p.CreateObject(r.s, []*pkcs11.Attribute{
 		pkcs11.NewAttribute(pkcs11.CKA_CLASS, pkcs11.CKO_SECRET_KEY), pkcs11.NewAttribute(pkcs11.CKA_KEY_TYPE, pkcs11.CKK_AES),
 		pkcs11.NewAttribute(pkcs11.CKA_TOKEN, true), pkcs11.NewAttribute(pkcs11.CKA_SENSITIVE, true),
@@ -83,8 +88,11 @@ func TestImportedKeysAreNoDebris(t *testing.T) {
 	})
 	r.must(err)
 	all := inventory(t, tok)
-	if len(all) != 2 {
+	if len(all) != 3 {
 		t.Errorf("%d objects: %+v", len(all), all)
+	}
+	if half, err := tok.HalfMade(ctx); err != nil || len(half) > 0 {
+		t.Errorf("half made: %+v, %v", half, err)
 	}
 	for _, o := range all {
 		if !o.HasValue {

@@ -48,3 +48,13 @@ func (t *Token) BareEncrypt(s, key uint, aad, plaintext, out []byte) error {
 	_, err := t.mod.hot.gcm(encrypting, s, uint(t.cipher.Mechanism), key, gcmBuffers{iv: make([]byte, ivSize), aad: aad, in: plaintext, out: out})
 	return err
 }
+
+// TestShelf is a shelf without a token.
+type TestShelf struct{ s *shelf }
+
+func NewShelf() TestShelf { return TestShelf{newShelf()} }
+
+func (t TestShelf) List(ctx context.Context) error   { return t.s.list(ctx) }
+func (t TestShelf) Listed()                          { t.s.listed() }
+func (t TestShelf) Change(ctx context.Context) error { return t.s.change(ctx) }
+func (t TestShelf) Changed()                         { t.s.changed() }

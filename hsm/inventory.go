@@ -50,31 +50,58 @@ const inventoryBatch = 64
 func (t *Token) Inventory(ctx context.Context) ([]device.Object, error) {
 	var all []device.Object
 	err := t.attempt(ctx, func(e *epoch) error {
-		all = nil
 		handles, err := t.listHandles(ctx, e)
 		if err != nil {
 			return err
 		}
-		for len(handles) > 0 {
-			n := min(inventoryBatch, len(handles))
-			some, err := t.readObjects(ctx, e, handles[:n])
-			if err != nil {
-				return err
-			}
-			all = append(all, some...)
-			handles = handles[n:]
-		}
-		return nil
+		all, err = t.readObjects(ctx, e, handles)
+		return err
 	})
 	return all, err
 }
 
-// listHandles lists without a template, because a half-made object may lack any attribute.
-func (t *Token) listHandles(ctx context.Context, e *epoch) ([]pkcs11.ObjectHandle, error) {
+// HalfMade lists the half-made objects of a token that is known to leave some behind; it never reads whole keys, so that
+// it costs two listings however many there are. On other tokens it lists none: there only an inventory finds them.
+func (t *Token) HalfMade(ctx context.Context) ([]device.Object, error) {
+	if !t.prof.valueLast {
+		return nil, nil
+	}
+	var half []device.Object
+	err := t.attempt(ctx, func(e *epoch) error {
+		doubtful, err := t.listDoubtful(ctx, e)
+		if err != nil {
+			return err
+		}
+		half, err = t.readObjects(ctx, e, doubtful)
+		return err
+	})
+	half = slices.DeleteFunc(half, func(o device.Object) bool { return !o.HalfMade() })
+	return half, err
+}
+
+// listDoubtful lists what is not LOCAL, which a generated key becomes together with its value.
+func (t *Token) listDoubtful(ctx context.Context, e *epoch) ([]pkcs11.ObjectHandle, error) {
+	handles, err := t.listHandles(ctx, e)
+	if err != nil {
+		return nil, err
+	}
+	whole, err := t.listHandles(ctx, e, pkcs11.NewAttribute(pkcs11.CKA_LOCAL, true))
+	if err != nil {
+		return nil, err
+	}
+	known := make(map[pkcs11.ObjectHandle]bool, len(whole))
+	for _, h := range whole {
+		known[h] = true
+	}
+	return slices.DeleteFunc(handles, func(h pkcs11.ObjectHandle) bool { return known[h] }), nil
+}
+
+// listHandles lists everything when it has no template: a half-made object may lack any attribute.
+func (t *Token) listHandles(ctx context.Context, e *epoch, template ...*pkcs11.Attribute) ([]pkcs11.ObjectHandle, error) {
 	var handles []pkcs11.ObjectHandle
 	err := t.once(ctx, use{epoch: e, calls: 2, run: func(s *session) error {
 		var err error
-		if handles, err = t.find(s); err != nil {
+		if handles, err = t.find(s, template...); err != nil {
 			return err
 		}
 		return t.proveAlive(s, e)
@@ -86,6 +113,18 @@ func (t *Token) listHandles(ctx context.Context, e *epoch) ([]pkcs11.ObjectHandl
 }
 
 func (t *Token) readObjects(ctx context.Context, e *epoch, handles []pkcs11.ObjectHandle) ([]device.Object, error) {
+	var all []device.Object
+	for batch := range slices.Chunk(handles, inventoryBatch) {
+		some, err := t.readBatch(ctx, e, batch)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, some...)
+	}
+	return all, nil
+}
+
+func (t *Token) readBatch(ctx context.Context, e *epoch, handles []pkcs11.ObjectHandle) ([]device.Object, error) {
 	var objects []device.Object
 	err := t.once(ctx, use{epoch: e, calls: 2, run: func(s *session) error {
 		for _, h := range handles {
@@ -210,10 +249,13 @@ func (r *objectReader) hasValue(o device.Object) bool {
 }
 
 // unfinished tells a key that hides its value from one that was never given any, on tokens that write it last. A whole
-// key there is either LOCAL or has a check value or, when it was unwrapped, is not ALWAYS_SENSITIVE and has an id
-// (measured on SoftHSM 2.6.1 by killing it some hundred times in C_GenerateKey).
+// key there is either LOCAL or has a check value or, when it was unwrapped, is neither ALWAYS_SENSITIVE nor
+// NEVER_EXTRACTABLE (measured on SoftHSM 2.6.1 by killing it some hundred times in C_GenerateKey).
 func (r *objectReader) unfinished(o device.Object) bool {
 	if !r.t.prof.valueLast || o.Attributes["LOCAL"] {
+		return false
+	}
+	if never, known := o.Attributes["NEVER_EXTRACTABLE"]; known && !never {
 		return false
 	}
 	check, present := r.read(pkcs11.CKA_CHECK_VALUE)

@@ -28,6 +28,7 @@ type module struct {
 	life atomic.Uint64
 
 	making sync.Mutex // one C_InitToken at a time
+	shelf  *shelf
 
 	openMu sync.Mutex
 	open   map[*Token]bool
@@ -102,7 +103,7 @@ func loadModule(path string) (*module, error) {
 		h.close()
 		return nil, unavailable("load the PKCS #11 module %s: the library was opened once and then refused", path)
 	}
-	m := &module{path: resolved, p11: p11, hot: h, open: map[*Token]bool{}, change: newTurn()}
+	m := &module{path: resolved, p11: p11, hot: h, open: map[*Token]bool{}, change: newTurn(), shelf: newShelf()}
 	modules.byPath[resolved] = m
 	return m, nil
 }

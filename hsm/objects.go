@@ -13,6 +13,16 @@ const findBatch = 256
 // find returns the handles of all objects that match. After an error the search is still active, so the session must
 // not be used again; keeps sees to that.
 func (t *Token) find(s *session, template ...*pkcs11.Attribute) ([]pkcs11.ObjectHandle, error) {
+	var found []pkcs11.ObjectHandle
+	err := t.listing(func() error {
+		var err error
+		found, err = t.search(s, template)
+		return err
+	})
+	return found, err
+}
+
+func (t *Token) search(s *session, template []*pkcs11.Attribute) ([]pkcs11.ObjectHandle, error) {
 	p := t.mod.p11
 	if err := p.FindObjectsInit(s.handle, template); err != nil {
 		return nil, failed("C_FindObjectsInit", err)

@@ -65,6 +65,7 @@ var profiles = []profile{
 		wrapMechanisms: standardWraps,
 		kwp:            ckmAESKeyWrapPad,
 		valueLast:      true,
+		listingTears:   true,
 	},
 	{
 		name:    "cloudhsm",

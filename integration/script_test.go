@@ -5,12 +5,14 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/keyhold/keyhold/cli"
+	"github.com/keyhold/keyhold/kms"
 	"github.com/keyhold/keyhold/kms/ops"
 	"github.com/keyhold/keyhold/softhsm"
 )
@@ -49,13 +51,30 @@ func TestScripts(t *testing.T) {
 
 var wordStart = regexp.MustCompile(`([a-z])([A-Z])`)
 
-// operationScripts are the files of the scripts that bear operations' names.
-func operationScripts() []string {
+// operationScripts are the files of the scripts that bear the names of operations of the given families.
+func operationScripts(families ...kms.API) []string {
 	var files []string
 	for _, row := range ops.Table() {
-		files = append(files, operationScript(row.Describe().Name))
+		if d := row.Describe(); slices.Contains(families, d.Service) {
+			files = append(files, operationScript(d.Name))
+		}
 	}
 	return files
+}
+
+// someScripts is a part of the scripts, one in share of them, or all when KEYHOLD_SCRIPTS is "all" (make scripts). Which
+// part it is differs with turn, so that a few turns have all of them.
+func someScripts(files []string, share, turn int) []string {
+	if os.Getenv("KEYHOLD_SCRIPTS") == "all" {
+		return files
+	}
+	var some []string
+	for i, file := range files {
+		if i%share == turn%share {
+			some = append(some, file)
+		}
+	}
+	return some
 }
 
 func operationScript(name string) string {

@@ -19,6 +19,7 @@ const (
 	homeAccount  = "111122223333"
 	otherAccount = "444455556666"
 
+	denyAll = `{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":"*","Resource":"*"}]}`
 	listAll = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"kms:List*","Resource":"*"}]}`
 	trustIt = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"` + homeAccount + `"},"Action":"sts:AssumeRole"}]}`
 )
@@ -195,6 +196,61 @@ func TestAChangedRowClosesItsIdentityAndNoOther(t *testing.T) {
 			})
 		}
 	}
+}
+
+// One policy that was changed, and is put back as it was before, is authentic. Whoever has it is closed all the same.
+func TestAnOlderPolicyPutBackClosesItsPrincipal(t *testing.T) {
+	v := vault{t: t, dir: filepath.Join(t.TempDir(), "data"), device: kmstest.NewFakeDevice(kmstest.FakeConfig{Exclusive: true})}
+	var c society
+	put := func(s *kms.Service, document string) {
+		ask[any](t, s, homeAccount, "PutPrincipalPolicy", &api.PutPrincipalPolicyInput{Principal: &c.victim.principal, PolicyName: new("p"), Policy: &document})
+	}
+	remove := func(s *kms.Service) {
+		ask[any](t, s, homeAccount, "DeletePrincipalPolicy", &api.DeletePrincipalPolicyInput{Principal: &c.victim.principal, PolicyName: new("p")})
+	}
+	v.asKeyhold(func(s *kms.Service) { c = newSociety(t, s) })
+	intact := v.file()
+	for story, change := range map[string]func(s *kms.Service){
+		"replaced since": func(s *kms.Service) { put(s, denyAll) },
+		"replaced by another and by the same again": func(s *kms.Service) { put(s, denyAll); put(s, listAll) },
+		"deleted since": remove,
+		"deleted and made again, at an old revision": func(s *kms.Service) { remove(s); put(s, denyAll) },
+	} {
+		t.Run(story, func(t *testing.T) {
+			v := v
+			v.t = t
+			defer v.put(intact)
+			var row []any
+			v.asIntruder(func(db *sql.DB) { row = policyRow(t, db, c.victim.principal) })
+			v.asKeyhold(change)
+			v.asIntruder(func(db *sql.DB) {
+				execute(t, db, "INSERT OR REPLACE INTO principal_policies (principal, name, rev, document, mac) VALUES (?, ?, ?, ?, ?)", row...)
+			})
+			v.asKeyhold(func(s *kms.Service) {
+				c.expect(t, s, []string{"the victim", "the victim's other key", "the victim's grant"})
+				row := fmt.Sprintf("table principals, id %q", c.victim.principal)
+				if _, err := do(t, s, "DescribePrincipal", &api.DescribePrincipalInput{Principal: new("user/victim")}); err == nil || !strings.Contains(err.Error(), row) {
+					t.Errorf("the root hears %v", err)
+				}
+				found := ""
+				if err := s.Inspect(t.Context(), func(f kms.Finding) error { found += f.Detail + "\n"; return nil }); err != nil || !strings.Contains(found, row+": its identity policies are not those that it was given last") {
+					t.Errorf("the inspection finds %s (%v)", found, err)
+				}
+			})
+		})
+	}
+}
+
+// policyRow is the victim's policy p as it is stored.
+func policyRow(t *testing.T, db *sql.DB, principal string) []any {
+	t.Helper()
+	row := make([]any, 5)
+	err := db.QueryRowContext(t.Context(), "SELECT principal, name, rev, document, mac FROM principal_policies WHERE name = 'p' AND principal = ?", principal).
+		Scan(&row[0], &row[1], &row[2], &row[3], &row[4])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return row
 }
 
 // untriggered does something with a table while its triggers are away.

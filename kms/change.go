@@ -54,7 +54,7 @@ func (c *Call) expectations(change Change) []Expectation {
 	for _, r := range slices.Concat(change.AccessKeys, change.DropAccessKeys) {
 		written[Expectation{AccessKey: r.ID}] = true
 	}
-	for _, r := range slices.Concat(change.Accounts, change.DropAccounts) {
+	for _, r := range change.Accounts {
 		written[Expectation{Account: r.ID}] = true
 	}
 	var expect []Expectation

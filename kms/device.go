@@ -36,6 +36,9 @@ type Device interface {
 	DestroyKey(ctx context.Context, id device.ObjectID) error
 	// Inventory lists every object of the token.
 	Inventory(ctx context.Context) ([]device.Object, error)
+	// HalfMade lists half-made objects for no more than the token's listings cost: those that Inventory has of a token
+	// that leaves some behind unasked, and none of any other.
+	HalfMade(ctx context.Context) ([]device.Object, error)
 	// DestroyDebris destroys a half-made object of an inventory: a secret key, or an object of unknown class, without a
 	// value. It refuses others.
 	DestroyDebris(ctx context.Context, o device.Object) error

@@ -72,50 +72,26 @@ func (c *Call) ExplainAccess(ctx context.Context, q AccessQuestion) (Access, err
 	if err != nil {
 		return Access{}, err
 	}
-	who, err := c.callerNamed(ctx, q.Principal)
+	who, err := c.callerAskedAbout(ctx, q.Principal)
 	if err != nil {
 		return Access{}, err
-	}
-	if t.key == nil && !c.oversees(who.Account) {
-		return Access{}, api.NotFoundPrincipal(q.Principal)
 	}
 	s := c.simulate(who, asked, q.Suppose)
 	a, err := s.outcome(ctx, t)
 	if err != nil || a.Decision == notRecognized || a.Decision == notThere {
-		return a, err
+		return c.discreet(a, who), err
+	}
+	t = &s.targets[0]
+	if a.Missing, err = s.missing(ctx, t); err != nil {
+		return Access{}, err
 	}
 	if a.Trace, err = s.trace(ctx, t); err != nil {
-		return a, err
+		return Access{}, err
 	}
 	if a.Allowed && t.key != nil {
 		a.Obstacle = asked.obstacle(t.key)
 	}
-	return c.discreet(a, who.Account), nil
-}
-
-// oversees tells whether the caller may look into an account: its own, or any from the directory's own.
-func (c *Call) oversees(account AccountID) bool {
-	return c.caller.Account == account || c.caller.Account == c.service.meta.Account
-}
-
-// discreet leaves out what the identity policies of another account say. That they allow or deny is the matter of the
-// key's owner; how they do is not.
-func (c *Call) discreet(a Access, account AccountID) Access {
-	if c.oversees(account) {
-		return a
-	}
-	if a.Verdict.Policy != "" {
-		a.Verdict.Policy, a.Verdict.Statement, a.Verdict.Sid = "", 0, ""
-		a.Reason = "the identity policies of " + a.ARN + " decided: " + a.Decision
-	}
-	var trace []policy.Trace
-	for _, t := range a.Trace {
-		if t.Policy == "" {
-			trace = append(trace, t)
-		}
-	}
-	a.Trace = trace
-	return a
+	return c.discreet(a, who), nil
 }
 
 // supposedTarget is what the simulated request is about.
@@ -147,11 +123,14 @@ func (c *Call) supposedTarget(ctx context.Context, asked askedAction, q AccessQu
 }
 
 func (c *Call) supposedPrincipal(ctx context.Context, t *resolved, name string) error {
-	p, err := c.findPrincipal(ctx, name)
-	if err == nil && !c.oversees(p.row.Account) {
-		err = api.NotFoundPrincipal(name)
+	foreign, err := c.foreign(ctx, name)
+	if err != nil {
+		return noPrincipal(err, name)
 	}
-	t.principal = p
+	if foreign != nil {
+		return api.NotFoundPrincipal(name)
+	}
+	t.principal, err = c.findPrincipal(ctx, name)
 	return err
 }
 

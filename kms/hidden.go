@@ -36,6 +36,9 @@ func abroad[K comparable, V any](ctx context.Context, s *Service, absent *cache[
 		if !errors.Is(err, ErrNotFound) {
 			return nil, err
 		}
+		if errors.Is(err, errDeleted) {
+			checks = 0 // its row has been authenticated
+		}
 		return &absence{}, s.decoy(ctx, checks)
 	})
 	switch {

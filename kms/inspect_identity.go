@@ -51,16 +51,19 @@ func (s *Service) accountIDs(ctx context.Context) ([]AccountID, error) {
 	}
 }
 
-// inspectAccount looks at an account's row. The directory's own has none.
+// inspectAccount looks at an account's row, and does not count one that was deleted. The directory's own has none.
 func (s *Service) inspectAccount(ctx context.Context, id AccountID, n *census, report func(Finding) error) error {
 	if id == s.meta.Account {
 		return nil
 	}
-	n.accounts++
 	row, err := s.store.Account(ctx, id)
 	if err == nil {
 		err = s.signer.verify(ctx, &row)
 	}
+	if err == nil && row.State == Deleted {
+		return nil
+	}
+	n.accounts++
 	if err == nil {
 		return nil
 	}

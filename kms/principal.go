@@ -176,7 +176,7 @@ func (s *Service) loadPrincipal(ctx context.Context, id PrincipalID) (*Principal
 	return p, nil
 }
 
-// checkPrincipal verifies every row of a principal and that none is missing.
+// checkPrincipal verifies every row of a principal, and that its policies are those that it was given last.
 func (s *Service) checkPrincipal(ctx context.Context, id PrincipalID, r PrincipalRecord) error {
 	if r.Principal.ID != id {
 		return &TamperError{Row: r.Principal.what(), Reason: fmt.Sprintf("the store answered it for principal %s", id)}
@@ -193,14 +193,14 @@ func (s *Service) checkPrincipal(ctx context.Context, id PrincipalID, r Principa
 			return &TamperError{Row: r.Policies[i].what(), Reason: fmt.Sprintf("the store answered it for principal %s", id)}
 		}
 	}
-	if len(r.Policies) != r.Principal.PolicyCount {
-		return &TamperError{Row: r.Principal.what(), Reason: fmt.Sprintf(
-			"one of its %d policies is missing: it was removed outside Keyhold", r.Principal.PolicyCount)}
+	if DigestPolicies(r.Policies) != r.Principal.PoliciesDigest {
+		return &TamperError{Row: r.Principal.what(), Reason: "its identity policies are not those that it was given last: " +
+			"one was removed, or an older one put back, outside Keyhold"}
 	}
 	return nil
 }
 
-// accountState is a snapshot of an account.
+// accountState is a snapshot of an account, or of one that was deleted.
 type accountState struct {
 	freshness
 	row AccountRow
@@ -211,8 +211,21 @@ func (a *accountState) expectation() Expectation {
 	return Expectation{Account: a.row.ID, Rev: a.row.Rev}
 }
 
-// account is the newest snapshot of an account, or ErrNotFound. The directory's own account has no row.
+// errDeleted is ErrNotFound of an account that there was.
+var errDeleted = fmt.Errorf("%w any more", ErrNotFound)
+
+// account is the newest snapshot of an account: ErrNotFound when there is none, or none any more, a *TamperError, or the
+// store's or device's error. The directory's own account has no row.
 func (s *Service) account(ctx context.Context, id AccountID) (*accountState, error) {
+	a, err := s.accountEver(ctx, id)
+	if err == nil && a.row.State == Deleted {
+		return nil, errDeleted
+	}
+	return a, err
+}
+
+// accountEver has accounts that were deleted too.
+func (s *Service) accountEver(ctx context.Context, id AccountID) (*accountState, error) {
 	return s.snapshots.accounts.get(ctx, id, func() (*accountState, error) {
 		if id == s.meta.Account {
 			return &accountState{row: s.ownAccount()}, nil

@@ -20,9 +20,23 @@ type Reconciliation struct {
 }
 
 // Reconcile closes what a crash left open: births that no change took over, and on an exclusive token the half-made
-// objects that a dying process leaves behind. It deletes no row because a search came back empty, does not touch births
+// objects that a dying process, or a token that failed a birth, leaves behind; these also when no birth is open. It deletes no row because a search came back empty, does not touch births
 // that are under way in this process, and destroys no whole object whose birth the token does not know to be unfinished.
 func (s *Service) Reconcile(ctx context.Context) (Reconciliation, error) {
+	s.nursery.mu.Lock()
+	defer s.nursery.mu.Unlock()
+	births, err := s.openBirthsLocked(ctx)
+	if err != nil {
+		return Reconciliation{}, err
+	}
+	if len(births) == 0 {
+		return s.tidyLocked(ctx)
+	}
+	return s.reconcileLocked(ctx, births, s.device.Exclusive())
+}
+
+// settleBirths is Reconcile for those that do not serve: without an open birth it does not ask the token.
+func (s *Service) settleBirths(ctx context.Context) (Reconciliation, error) {
 	s.nursery.mu.Lock()
 	defer s.nursery.mu.Unlock()
 	births, err := s.openBirthsLocked(ctx)
@@ -30,6 +44,18 @@ func (s *Service) Reconcile(ctx context.Context) (Reconciliation, error) {
 		return Reconciliation{}, err
 	}
 	return s.reconcileLocked(ctx, births, s.device.Exclusive())
+}
+
+// tidyLocked removes half-made objects of which no intent tells. A token may fail a birth and hide what it left of it
+// until it is opened again, when the birth has long succeeded at a second attempt (SoftHSM 2.6.1).
+func (s *Service) tidyLocked(ctx context.Context) (Reconciliation, error) {
+	var r Reconciliation
+	if !s.device.Exclusive() {
+		return r, nil
+	}
+	_, err := s.sweepLocked(ctx, &r, sweep{list: s.device.HalfMade, remove: true})
+	s.recordReconciliation(ctx, r)
+	return r, err
 }
 
 // RemoveDebris is Reconcile on the operator's word: it removes debris from a shared token too, and looks for it even
@@ -79,7 +105,7 @@ func (s *Service) reconcileLocked(ctx context.Context, births []BirthRow, remove
 	if len(genuine) > 0 || remove && len(births) == 0 {
 		// The sweep comes first: that an intent is open is how it is known, after a crash too, that a birth was cut
 		// short. Where half-made objects are to be removed, no intent is closed before they are.
-		swept, err := s.sweepLocked(ctx, &r, remove)
+		swept, err := s.sweepLocked(ctx, &r, sweep{list: s.device.Inventory, remove: remove})
 		mayClose = err == nil && (swept || !remove)
 		errs = append(errs, err)
 	}
@@ -117,13 +143,19 @@ func boolInt(b bool) int {
 	return 0
 }
 
+// sweep says where half-made keys are looked for, and whether they are removed.
+type sweep struct {
+	list   func(context.Context) ([]device.Object, error)
+	remove bool
+}
+
 // sweepLocked deals with half-made keys and tells whether it looked: not while a birth is under way, whose object may be
 // half-made just now.
-func (s *Service) sweepLocked(ctx context.Context, r *Reconciliation, remove bool) (bool, error) {
+func (s *Service) sweepLocked(ctx context.Context, r *Reconciliation, how sweep) (bool, error) {
 	if len(s.nursery.inside) > 0 {
 		return false, nil
 	}
-	objects, err := s.device.Inventory(ctx)
+	objects, err := how.list(ctx)
 	if err != nil {
 		return false, err
 	}
@@ -131,7 +163,7 @@ func (s *Service) sweepLocked(ctx context.Context, r *Reconciliation, remove boo
 	for _, o := range objects {
 		switch {
 		case !o.HalfMade():
-		case !remove:
+		case !how.remove:
 			r.Debris = append(r.Debris, o)
 		default:
 			if err := s.device.DestroyDebris(ctx, o); err != nil && !errors.Is(err, device.ErrKeyNotFound) {

@@ -1,16 +1,23 @@
 package kms
 
-import "fmt"
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"fmt"
+	"slices"
+	"strings"
+)
 
 func (r *AccountRow) octets() []byte {
 	b := appendStrings(tableOctets("accounts"), string(r.ID), string(r.State), r.Name)
-	return appendInts(b, r.Rev, int64(r.CreatedAt))
+	return appendInts(b, r.Rev, int64(r.CreatedAt), int64(r.DeletedAt))
 }
 
 func (r *PrincipalRow) octets() []byte {
 	b := appendStrings(tableOctets("principals"), string(r.ID), string(r.Account), string(r.Kind), r.Path, r.Name,
-		string(r.State), r.Description, r.Tags, r.TrustPolicy, string(r.TrustBound))
-	return appendInts(b, r.Rev, int64(r.MaxSessionSeconds), int64(r.SessionsNotBefore), int64(r.PolicyCount), int64(r.CreatedAt))
+		string(r.State), r.Description, r.Tags, r.TrustPolicy, string(r.TrustBound), string(r.PoliciesDigest))
+	return appendInts(b, r.Rev, int64(r.MaxSessionSeconds), int64(r.SessionsNotBefore), int64(r.CreatedAt))
 }
 
 func (r *PrincipalPolicyRow) octets() []byte {
@@ -30,6 +37,21 @@ func (r *GrantRow) octets() []byte {
 	b := appendStrings(tableOctets("grants"), string(r.KeyID), string(r.ID), r.Name, r.Grantee, r.GranteeARN, r.Retiring,
 		r.RetiringARN, string(r.Issuer), r.Operations, string(r.Constraint), r.Context)
 	return appendInts(b, r.Rev, int64(r.CreatedAt))
+}
+
+// policiesLabel begins the octets of a PoliciesDigest.
+const policiesLabel = "keyhold identity policies v1"
+
+// DigestPolicies is what a principal's row says of its identity policies, in whatever order they are given: SHA-256 of an
+// injective encoding of their names, revisions and documents. docs/format.md has the definition.
+func DigestPolicies(policies []PrincipalPolicyRow) PoliciesDigest {
+	b := binary.BigEndian.AppendUint32(append([]byte(policiesLabel), 0), uint32(len(policies)))
+	ordered := slices.SortedFunc(slices.Values(policies), func(a, b PrincipalPolicyRow) int { return strings.Compare(a.Name, b.Name) })
+	for _, r := range ordered {
+		b = appendString(appendInt(appendString(b, r.Name), r.Rev), r.Document)
+	}
+	sum := sha256.Sum256(b)
+	return PoliciesDigest(hex.EncodeToString(sum[:]))
 }
 
 func (r *AccountRow) mac() *[]byte         { return &r.MAC }

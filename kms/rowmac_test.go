@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -150,6 +151,39 @@ func TestEveryColumnOfEveryRowIsAuthenticatedAndNothingElseIs(t *testing.T) {
 				t.Errorf("the code of %s passes for %s", row.what(), foreign.what())
 			}
 		}
+	}
+}
+
+func TestDifferentPoliciesNeverHaveTheSameDigest(t *testing.T) {
+	p := func(name string, rev int64, document string) PrincipalPolicyRow {
+		return PrincipalPolicyRow{Principal: "AIDA", Name: name, Rev: rev, Document: document, MAC: []byte("mac")}
+	}
+	seen := map[PoliciesDigest]int{}
+	sets := [][]PrincipalPolicyRow{
+		nil, {p("", 0, "")}, {p("", 0, ""), p("", 0, "")}, {p("a", 1, "d")}, {p("a", 2, "d")}, {p("a", 1, "e")}, {p("b", 1, "d")},
+		{p("ad", 1, "")}, {p("", 1, "ad")}, {p("a", 1, "d"), p("b", 1, "e")}, {p("a", 1, "e"), p("b", 1, "d")},
+		{p("a", 1, "d"), p("b", 2, "e")}, {p("a", 2, "d"), p("b", 1, "e")}, {p("a", 1, "d"), p("b", 1, "e"), p("c", 1, "f")},
+		{p("a", 1, string(appendInt(appendString([]byte("d"), "b"), 1))+"\x00\x00\x00\x01e")},
+	}
+	for i, set := range sets {
+		digest := DigestPolicies(set)
+		if was, taken := seen[digest]; taken || len(digest) != 64 {
+			t.Errorf("the policies %v and %v have the digest %q", sets[was], set, digest)
+		}
+		seen[digest] = i
+		reversed := slices.Clone(set)
+		slices.Reverse(reversed)
+		if DigestPolicies(reversed) != digest {
+			t.Errorf("the digest of %v depends on their order", set)
+		}
+	}
+	// docs/format.md, computed with sha256sum.
+	const none, one = "9e7b2a1087fdf3dd5d9b5d31c55d6942889248e58179e7ec2f5ae082b8d95a97", "8c1ceac9b0c59bed81344f7b7819e786f991d88a87bade28037466fd5d2ca1a1"
+	if got := DigestPolicies(nil); got != none {
+		t.Errorf("no policies have the digest %s", got)
+	}
+	if got := DigestPolicies([]PrincipalPolicyRow{p("read", 3, "{}")}); got != one {
+		t.Errorf("policy read has the digest %s", got)
 	}
 }
 

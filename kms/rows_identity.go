@@ -24,6 +24,8 @@ type ActiveState string
 const (
 	Active   ActiveState = "Active"
 	Inactive ActiveState = "Inactive"
+	// Deleted is of accounts only, and for good.
+	Deleted ActiveState = "Deleted"
 )
 
 // PrincipalKind is what a principal is.
@@ -35,13 +37,15 @@ const (
 	Role PrincipalKind = "role"
 )
 
-// AccountRow is an account beside the directory's own, which has no row: it is always active.
+// AccountRow is an account beside the directory's own, which has no row: it is always active. The row of an account that
+// was deleted stays: its number must not be given again while policies and grants may mean it.
 type AccountRow struct {
 	ID        AccountID
 	Rev       int64
 	State     ActiveState
 	Name      string
 	CreatedAt Micros
+	DeletedAt Micros // set in Deleted
 	MAC       []byte
 }
 
@@ -63,10 +67,13 @@ type PrincipalRow struct {
 	MaxSessionSeconds int      // the longest session
 	SessionsNotBefore Micros   // sessions issued at this instant or before it are revoked
 
-	PolicyCount int // how many identity policies it has, so that a removed one is missed
-	CreatedAt   Micros
-	MAC         []byte
+	PoliciesDigest PoliciesDigest // of its identity policies, so that a removed or an older one is not taken for them
+	CreatedAt      Micros
+	MAC            []byte
 }
+
+// PoliciesDigest stands for all identity policies of a principal: 64 lower-case hexadecimal digits. See DigestPolicies.
+type PoliciesDigest string
 
 // PrincipalPolicyRow is one identity policy of a principal, the text as it was given.
 type PrincipalPolicyRow struct {

@@ -46,6 +46,9 @@ type Config struct {
 	// ReadOnly opens the service to look at things: it settles no births and moves no events. Operations that change
 	// something are still served, and their events with them.
 	ReadOnly bool
+	// Sweep has New remove half-made objects from an exclusive token even when no birth is open, as Reconcile does: it is
+	// for a server, which lists the token when it starts. false: the token is listed only if a birth is open.
+	Sweep bool
 	// Services are those that have a key of their own in every account, made when alias/aws/<service> is first used:
 	// names of 1 to 32 characters a-z, 0-9 and -. Nil: none.
 	Services []string
@@ -117,7 +120,11 @@ func New(ctx context.Context, config Config) (*Service, error) {
 	if err := s.drain(ctx); err != nil {
 		return nil, fmt.Errorf("bring earlier audit events into the log: %w", err)
 	}
-	if _, err := s.Reconcile(ctx); err != nil {
+	reconcile := s.settleBirths
+	if config.Sweep {
+		reconcile = s.Reconcile
+	}
+	if _, err := reconcile(ctx); err != nil {
 		s.log.WarnContext(ctx, "births that a crash left open are not settled yet", "error", err)
 	}
 	return s, nil

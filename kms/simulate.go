@@ -100,8 +100,9 @@ func (c *Call) outcome(ctx context.Context, t *resolved) (Access, error) {
 	a := Access{ARN: c.caller.ARN, PrincipalID: c.caller.PrincipalID, Kind: c.kind(), Action: t.Action, Resource: t.resource(c)}
 	err := c.identify(ctx)
 	if away := (*turnedAway)(nil); errors.As(err, &away) {
-		a.Decision, a.Reason, a.Missing = away.decision, away.reason, "credentials that are accepted"
-		return a, nil
+		a.Decision, a.Reason = away.decision, away.reason
+		a.Missing, err = c.missingCredentials(ctx)
+		return a, err
 	}
 	if err != nil {
 		return a, err
@@ -118,7 +119,6 @@ func (c *Call) outcome(ctx context.Context, t *resolved) (Access, error) {
 	}
 	v := t.verdict
 	a.Allowed, a.Decision, a.Reason, a.Verdict, a.Trust = v.Allowed, decisions[v.Basis], v.Reason, v, t.kind == roleToAssume
-	a.Missing = c.missing(t)
 	return a, nil
 }
 
@@ -133,44 +133,6 @@ func (c *Call) kind() string {
 		return string(Role)
 	}
 	return "session"
-}
-
-// missing says what would have to be there for the request to be allowed.
-func (c *Call) missing(t *resolved) string {
-	who := c.caller.ARN
-	identity := "an identity policy of " + who + " that allows " + t.Action + " on " + t.resource(c)
-	switch t.verdict.Basis {
-	case policy.DeniedByKeyPolicy, policy.DeniedByIdentity:
-		return "nothing can be added: the statement that denies it must go, or must not apply"
-	case policy.LacksIdentity:
-		return identity
-	case policy.LacksResource:
-		return resourceSide(t, who, c.caller.Account)
-	case policy.ByNothing:
-		return c.bothSides(t, who, identity)
-	}
-	return ""
-}
-
-func (c *Call) bothSides(t *resolved, who, identity string) string {
-	switch {
-	case !t.asksKey() && t.kind != roleToAssume && t.kind != ofHome:
-		return identity
-	case t.kind == ofHome:
-		return "a principal of account " + string(c.service.meta.Account) + ", and " + identity
-	case t.key != nil && t.key.Row().Account != c.caller.Account:
-		return resourceSide(t, who, c.caller.Account) + "; and " + identity
-	}
-	return resourceSide(t, who, c.caller.Account) + "; with one that names the account only, also " + identity
-}
-
-// resourceSide is what the resource's owner could add.
-func resourceSide(t *resolved, who string, account AccountID) string {
-	names := " that names " + who + " or account " + string(account)
-	if t.kind == roleToAssume {
-		return "a statement of the role's trust policy" + names
-	}
-	return "a statement of the key policy" + names + ", or a grant to " + who
 }
 
 // trace tells of every statement and grant how it met the simulated request, after its outcome.

@@ -137,7 +137,7 @@ func (s *snapshots) renamed(r AliasRow) {
 }
 
 func (s *snapshots) invalidateIdentities(c Change) {
-	for _, r := range slices.Concat(c.Accounts, c.DropAccounts) {
+	for _, r := range c.Accounts {
 		s.accounts.drop(r.ID)
 		s.absentAccounts.drop(r.ID)
 	}

@@ -77,7 +77,6 @@ type Change struct {
 	Aliases     []AliasRow
 	DropAliases []AliasRow // by Account and Name, at Rev
 
-	Accounts              []AccountRow
 	Principals            []PrincipalRow
 	PrincipalPolicies     []PrincipalPolicyRow
 	AccessKeys            []AccessKeyRow
@@ -85,7 +84,7 @@ type Change struct {
 	DropPrincipalPolicies []PrincipalPolicyRow // by Principal and Name, at Rev
 	DropAccessKeys        []AccessKeyRow       // by ID, at Rev
 	DropPrincipals        []PrincipalRow       // by ID, at Rev; what belongs to one goes before it
-	DropAccounts          []AccountRow         // by ID, at Rev; ErrConflict while one has keys or principals
+	Accounts              []AccountRow         // ErrConflict for one with DeletedAt that has keys or principals
 	DropSessionKeys       []SessionKeyRow      // by ID, at Rev
 
 	// MaxGrants bounds how many grants a key may have after the change, counted inside the transaction for each key

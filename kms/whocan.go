@@ -5,8 +5,6 @@ import (
 	"errors"
 	"slices"
 	"strings"
-
-	"github.com/keyhold/keyhold/kms/api"
 )
 
 // candidatesAtOnce bounds how many principals one page of WhoCan decides about: a page of few who can, in a directory of
@@ -14,16 +12,19 @@ import (
 const candidatesAtOnce = 2000
 
 // candidate is somebody who may be able to do what is asked, and the marker of the page that begins after it. Markers are
-// "<account>" for its root, "<account>/<unique id>" for a user or role, and "~<role id>:<name>" for a session.
+// "<account>" for its root, "<account>/<unique id>" for a user or role, and those of named, behind "~". They tell no
+// unique id of another account, as clients can read them.
 type candidate struct {
 	marker string
-	who    Caller
+	who    *Caller // nil is nobody, who counts as looked at
+	others bool    // everybody whom nothing names, see othersMay
 }
 
-// WhoCan lists who may do an action with the key of the first target: the roots of all accounts, users and roles, by
-// account and unique id, and after them the sessions that the key's policy or grants name. A role stands for its sessions.
-// At most limit of them are answered, those after a marker of an earlier page, and the marker of the next page, empty on
-// the last one. Principals whose rows were changed outside Keyhold can do nothing.
+// WhoCan lists who may do an action with the key of the first target: the root, the users and the roles of every account
+// that the caller oversees, by account and unique id; after them, whom the key's policy and grants name besides: sessions,
+// and roots, users and roles of other accounts; and last, whether principals of other accounts may who are not named. A
+// role stands for its sessions. At most limit of them are answered, those after a marker of an earlier page, and the
+// marker of the next page, empty on the last one. Principals whose rows were changed outside Keyhold can do nothing.
 func (c *Call) WhoCan(ctx context.Context, q AccessQuestion, after string, limit int) ([]Access, string, error) {
 	asked, err := c.service.askedOf(q.Action)
 	if err != nil {
@@ -41,22 +42,33 @@ func (c *Call) WhoCan(ctx context.Context, q AccessQuestion, after string, limit
 			return false, nil
 		}
 		decided, last = decided+1, next.marker
-		a, err := c.simulate(next.who, asked, q.Suppose).outcome(ctx, t)
+		a, err := c.candidateOutcome(ctx, next, asked, q.Suppose, t)
 		if _, tampered := isTampered(err); err != nil && !tampered {
 			return false, err
 		}
 		if a.Allowed {
-			found = append(found, c.discreet(a, next.who.Account))
+			found = append(found, a)
 		}
 		return true, nil
 	})
 	return found, more, err
 }
 
+func (c *Call) candidateOutcome(ctx context.Context, next candidate, asked askedAction, suppose Supposition, t *resolved) (Access, error) {
+	switch {
+	case next.others:
+		return c.othersMay(ctx, asked, suppose, t)
+	case next.who == nil:
+		return Access{}, nil
+	}
+	a, err := c.simulate(*next.who, asked, suppose).outcome(ctx, t)
+	return c.discreet(a, *next.who), err
+}
+
 // eachCandidate visits the candidates after a marker, in order, until visit says no.
 func (c *Call) eachCandidate(ctx context.Context, after string, visit func(candidate) (bool, error)) error {
-	if !strings.HasPrefix(after, sessionMark) {
-		accounts, err := c.accounts(ctx)
+	if !strings.HasPrefix(after, namedMark) {
+		accounts, err := c.overseen(ctx)
 		if err != nil {
 			return err
 		}
@@ -69,13 +81,18 @@ func (c *Call) eachCandidate(ctx context.Context, after string, visit func(candi
 				return err
 			}
 		}
-		after = sessionMark
+		after = namedMark
 	}
-	return c.eachSession(ctx, strings.TrimPrefix(after, sessionMark), visit)
+	return c.eachNamed(ctx, strings.TrimPrefix(after, namedMark), visit)
 }
 
-// sessionMark comes after every account.
-const sessionMark = "~"
+// overseen are the accounts that the caller oversees, in order.
+func (c *Call) overseen(ctx context.Context) ([]AccountID, error) {
+	if c.overseesAll() {
+		return c.accounts(ctx)
+	}
+	return []AccountID{c.caller.Account}, nil
+}
 
 // accounts are the ids of all accounts, in order.
 func (c *Call) accounts(ctx context.Context) ([]AccountID, error) {
@@ -102,7 +119,7 @@ func (c *Call) eachOf(ctx context.Context, account AccountID, within bool, after
 		after = ""
 		root := c.service.RootOf(account, "", "")
 		root.Local, root.Secure = false, true
-		if goOn, err := visit(candidate{string(account), root}); err != nil || !goOn {
+		if goOn, err := visit(candidate{marker: string(account), who: &root}); err != nil || !goOn {
 			return false, err
 		}
 	}
@@ -113,7 +130,11 @@ func (c *Call) eachOf(ctx context.Context, account AccountID, within bool, after
 		}
 		for _, row := range rows {
 			after = row.ID
-			goOn, err := c.visitPrincipal(ctx, string(account)+"/"+string(row.ID), row.ID, "", visit)
+			who, err := c.candidateOf(ctx, row.ID, "")
+			if err != nil {
+				return false, err
+			}
+			goOn, err := visit(candidate{marker: string(account) + "/" + string(row.ID), who: who})
 			if err != nil || !goOn {
 				return false, err
 			}
@@ -121,67 +142,15 @@ func (c *Call) eachOf(ctx context.Context, account AccountID, within bool, after
 	}
 }
 
-// visitPrincipal visits a user, a role, or a session of a role, if it is there and as Keyhold wrote it.
-func (c *Call) visitPrincipal(ctx context.Context, marker string, id PrincipalID, session string, visit func(candidate) (bool, error)) (bool, error) {
+// candidateOf is a user, a role, or a session of a role, if it is there and as Keyhold wrote it, or nil.
+func (c *Call) candidateOf(ctx context.Context, id PrincipalID, session string) (*Caller, error) {
 	p, err := c.service.principal(ctx, id)
 	if _, tampered := isTampered(err); tampered || errors.Is(err, ErrNotFound) {
-		return true, nil
+		return nil, nil
 	}
-	if err != nil {
-		return false, err
-	}
-	return visit(candidate{marker, c.principalCaller(p, session)})
-}
-
-// eachSession visits the sessions that the key's policy and grants name, after an id.
-func (c *Call) eachSession(ctx context.Context, after string, visit func(candidate) (bool, error)) error {
-	names, err := c.namedSessions(ctx)
-	if err != nil {
-		return err
-	}
-	for _, name := range names {
-		if name <= after {
-			continue
-		}
-		role, session, _ := strings.Cut(name, ":")
-		goOn, err := c.visitPrincipal(ctx, sessionMark+name, PrincipalID(role), session, visit)
-		if err != nil || !goOn {
-			return err
-		}
-	}
-	return nil
-}
-
-// namedSessions are the unique ids of the sessions that the policy and the grants of the key name, each once and in order.
-// Whether a grant is authentic comes out when it is asked to decide.
-func (c *Call) namedSessions(ctx context.Context) ([]string, error) {
-	key := c.targets[0].key
-	bound, err := key.record.Policy.Bound.ids()
 	if err != nil {
 		return nil, err
 	}
-	var names []string
-	add := func(id string) {
-		if strings.Contains(id, ":") {
-			names = append(names, id)
-		}
-	}
-	for _, id := range bound {
-		add(id)
-	}
-	after := GrantID("")
-	for {
-		rows, err := c.service.store.Grants(ctx, key.ID(), "", after, api.MaxGrantsPerKey)
-		if err != nil {
-			return nil, err
-		}
-		if len(rows) == 0 {
-			slices.Sort(names)
-			return slices.Compact(names), nil
-		}
-		for _, row := range rows {
-			add(row.Grantee)
-			after = row.ID
-		}
-	}
+	who := c.principalCaller(p, session)
+	return &who, nil
 }

@@ -45,22 +45,20 @@ func TestAGrantAloneLetsAClientWork(t *testing.T) {
 	its.refused("with its token", encrypt(its, tenant, *grant.GrantToken), accessDenied, "")
 }
 
-// Who may not learn of a key is not told whether it is there.
-func TestAStrangerLearnsNothing(t *testing.T) {
+// Who may do nothing with a key is told what is missing, and of a ciphertext not even whose it is.
+func TestWhoMayNothingIsRefused(t *testing.T) {
 	admin := newBench(t)
 	key := admin.newKey()
 	sealed := admin.seal(key, nil)
 	_, b := admin.user(allow("*", "kms:ListKeys"))
-	for name, c := range map[string]struct {
-		call func(key *string) error
-	}{
-		"DescribeKey": {func(key *string) error { return describe(b, *key) }},
-		"Encrypt": {func(key *string) error {
+	for name, call := range map[string]func() error{
+		"DescribeKey": func() error { return describe(b, *key) },
+		"Encrypt": func() error {
 			return did(b.kms.Encrypt(b.ctx, &kms.EncryptInput{KeyId: key, Plaintext: []byte("x")}))
-		}},
-		"DisableKey": {func(key *string) error { return did(b.kms.DisableKey(b.ctx, &kms.DisableKeyInput{KeyId: key})) }},
+		},
+		"DisableKey": func() error { return did(b.kms.DisableKey(b.ctx, &kms.DisableKeyInput{KeyId: key})) },
 	} {
-		b.refused(name, c.call(key), accessDenied, "is not authorized to perform: kms:"+name+" on resource: "+*key)
+		b.refused(name, call(), accessDenied, "is not authorized to perform: kms:"+name+" on resource: "+*key)
 	}
 	b.refused("Decrypt", did(b.kms.Decrypt(b.ctx, &kms.DecryptInput{CiphertextBlob: sealed})), accessDenied,
 		"The ciphertext refers to a customer master key that does not exist, does not exist in this region, or you are not allowed to access.")

@@ -24,6 +24,7 @@ var aliasOperations = []operation{
 			return createAlias(b, *b.newAlias(key), key)
 		}, typed[*types.AlreadyExistsException](), "An alias with the name arn:aws:kms:" + region + ":" + account + ":alias/"},
 		{"a name without its prefix", func(b *bench) error { return createAlias(b, "orders", b.newKey()) }, validation, `Alias must start with the prefix "alias/".`},
+		{"a name that AWS keeps for itself", func(b *bench) error { return createAlias(b, "alias/aws/orders", b.newKey()) }, coded("NotAuthorizedException"), ""},
 		{"a key that there is not", func(b *bench) error { return createAlias(b, *anAlias, aws.String(absent)) }, notFound, doesNotExist},
 		{"a name that no alias can have", func(b *bench) error { return createAlias(b, "alias/a b", b.newKey()) }, validation,
 			"Value 'alias/a b' at 'aliasName' failed to satisfy constraint: Member must satisfy regular expression pattern"},

@@ -70,8 +70,8 @@ var grantOperations = []operation{
 		})
 		b.grant(key, nil)
 		got := must(b.kms.ListGrants(b.ctx, &kms.ListGrantsInput{KeyId: key, GrantId: made.GrantId}))(b.t).Grants
-		if len(got) != 1 || *got[0].Name != "nightly" || *got[0].GranteePrincipal != *somebody || *got[0].RetiringPrincipal != *somebody || *got[0].KeyId != *key ||
-			*got[0].IssuingAccount != "arn:aws:iam::"+account+":root" || !slices.Equal(got[0].Operations, mayEncrypt) || got[0].Constraints.EncryptionContextSubset["Tenant"] != "42" {
+		if len(got) != 1 || *got[0].Name != "nightly" || *got[0].GranteePrincipal != *somebody || aws.ToString(got[0].RetiringPrincipal) != *somebody || *got[0].KeyId != *key ||
+			*got[0].IssuingAccount != "arn:aws:iam::"+account+":root" || !slices.Equal(got[0].Operations, mayEncrypt) || got[0].Constraints == nil || got[0].Constraints.EncryptionContextSubset["Tenant"] != "42" {
 			b.t.Errorf("%+v", got)
 		}
 		if got := must(b.kms.ListGrants(b.ctx, &kms.ListGrantsInput{KeyId: key, GranteePrincipal: somebody}))(b.t).Grants; len(got) != 2 {

@@ -37,7 +37,17 @@ var keyOperations = []operation{
 			k.Origin != types.OriginTypeAwsKms || k.KeyManager != types.KeyManagerTypeCustomer || *k.Arn != "arn:aws:kms:"+region+":"+account+":key/"+*k.KeyId {
 			b.t.Errorf("%+v", k)
 		}
+		old := must(b.kms.CreateKey(b.ctx, &kms.CreateKeyInput{CustomerMasterKeySpec: types.CustomerMasterKeySpecSymmetricDefault}))(b.t).KeyMetadata
+		if old.KeySpec != types.KeySpecSymmetricDefault || old.CustomerMasterKeySpec != types.CustomerMasterKeySpecSymmetricDefault || *old.Description != "" {
+			b.t.Errorf("by the old name of the specification: %+v", old)
+		}
 	}, []refusal{
+		{"a specification by both of its names", func(b *bench) error {
+			return did(b.kms.CreateKey(b.ctx, &kms.CreateKeyInput{KeySpec: types.KeySpecSymmetricDefault, CustomerMasterKeySpec: types.CustomerMasterKeySpecSymmetricDefault}))
+		}, validation, "You cannot specify KeySpec and CustomerMasterKeySpec in the same request. CustomerMasterKeySpec is deprecated."},
+		{"a key of several regions", func(b *bench) error {
+			return did(b.kms.CreateKey(b.ctx, &kms.CreateKeyInput{MultiRegion: aws.Bool(true)}))
+		}, unsupported, "MultiRegion"},
 		{"a key that the server does not make", func(b *bench) error {
 			return did(b.kms.CreateKey(b.ctx, &kms.CreateKeyInput{KeySpec: types.KeySpecRsa2048, KeyUsage: types.KeyUsageTypeSignVerify}))
 		}, unsupported, "RSA_2048"},

@@ -57,7 +57,7 @@ var stateOperations = []operation{
 		key := b.newKey()
 		must(b.kms.EnableKeyRotation(b.ctx, &kms.EnableKeyRotationInput{KeyId: key, RotationPeriodInDays: aws.Int32(90)}))(b.t)
 		out := must(b.kms.GetKeyRotationStatus(b.ctx, &kms.GetKeyRotationStatusInput{KeyId: key}))(b.t)
-		if !out.KeyRotationEnabled || *out.RotationPeriodInDays != 90 || time.Until(*out.NextRotationDate) < 89*24*time.Hour {
+		if !out.KeyRotationEnabled || aws.ToInt32(out.RotationPeriodInDays) != 90 || time.Until(aws.ToTime(out.NextRotationDate)) < 89*24*time.Hour {
 			b.t.Errorf("%+v", out)
 		}
 	}, []refusal{
@@ -83,7 +83,7 @@ var stateOperations = []operation{
 	{"GetKeyRotationStatus", func(b *bench) {
 		key := b.newKey()
 		must(b.kms.EnableKeyRotation(b.ctx, &kms.EnableKeyRotationInput{KeyId: key}))(b.t)
-		if out := must(b.kms.GetKeyRotationStatus(b.ctx, &kms.GetKeyRotationStatusInput{KeyId: key}))(b.t); *out.RotationPeriodInDays != 365 || out.NextRotationDate == nil {
+		if out := must(b.kms.GetKeyRotationStatus(b.ctx, &kms.GetKeyRotationStatusInput{KeyId: key}))(b.t); aws.ToInt32(out.RotationPeriodInDays) != 365 || out.NextRotationDate == nil {
 			b.t.Errorf("%+v", out)
 		}
 	}, []refusal{
@@ -118,7 +118,7 @@ var stateOperations = []operation{
 		key := b.newKey()
 		must(b.kms.RotateKeyOnDemand(b.ctx, &kms.RotateKeyOnDemandInput{KeyId: key}))(b.t)
 		done := must(b.kms.ListKeyRotations(b.ctx, &kms.ListKeyRotationsInput{KeyId: key}))(b.t).Rotations
-		if len(done) != 1 || done[0].RotationType != types.RotationTypeOnDemand || time.Since(*done[0].RotationDate) > time.Hour || *done[0].KeyId != idOf(key) {
+		if len(done) != 1 || done[0].RotationType != types.RotationTypeOnDemand || time.Since(aws.ToTime(done[0].RotationDate)) > time.Hour || *done[0].KeyId != idOf(key) {
 			b.t.Errorf("%+v", done)
 		}
 		all := must(b.kms.ListKeyRotations(b.ctx, &kms.ListKeyRotationsInput{KeyId: key, IncludeKeyMaterial: types.IncludeKeyMaterialAllKeyMaterial}))(b.t).Rotations

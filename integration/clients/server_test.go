@@ -8,7 +8,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 )
@@ -73,15 +72,16 @@ func newDir() (string, error) {
 
 // server is a running keyhold dev.
 type server struct {
-	data string
-	env  map[string]string // what it tells shells
-	cmd  *exec.Cmd
-	said bytes.Buffer // read it when the process has ended
+	data  string
+	env   map[string]string // what it tells shells
+	cmd   *exec.Cmd
+	ended chan error
+	said  bytes.Buffer // read it when the process has ended
 }
 
 // startServer starts one on a data directory below dir, which may have been served before.
 func startServer(dir string) (*server, error) {
-	s := &server{data: filepath.Join(dir, "data")}
+	s := &server{data: filepath.Join(dir, "data"), ended: make(chan error, 1)}
 	file := filepath.Join(dir, "shell.env")
 	s.cmd = exec.Command(*program, "dev", "--data", s.data, "--region", region, "--listen", "127.0.0.1:0", "--env-file", file)
 	s.cmd.Stderr = &s.said
@@ -89,23 +89,20 @@ func startServer(dir string) (*server, error) {
 	if err := s.cmd.Start(); err != nil {
 		return nil, err
 	}
+	go func() { s.ended <- s.cmd.Wait() }()
 	for end := time.Now().Add(soon); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
 		if _, err := os.Stat(file); err == nil {
 			return s, s.readEnv(file)
 		}
-		if err := syscall.Kill(s.cmd.Process.Pid, 0); err != nil || exited(s.cmd.Process.Pid) {
-			break
+		select {
+		case err := <-s.ended:
+			return nil, fmt.Errorf("keyhold dev does not serve: %w: %s", err, s.said.String())
+		default:
 		}
 	}
-	_ = s.cmd.Process.Kill() // it has ended, or is given up
-	_ = s.cmd.Wait()
+	_ = s.cmd.Process.Kill() // it is given up
+	<-s.ended
 	return nil, fmt.Errorf("keyhold dev does not serve: %s", s.said.String())
-}
-
-// exited tells whether a child process has ended and only waits to be asked.
-func exited(pid int) bool {
-	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	return err == nil && strings.Contains(string(stat), ") Z ")
 }
 
 // readEnv reads the file as a shell does.
@@ -124,10 +121,10 @@ func (s *server) readEnv(file string) error {
 
 // stop ends it as an interrupt does; it must come to a good end.
 func (s *server) stop() error {
-	if err := s.cmd.Process.Signal(syscall.SIGINT); err != nil {
+	if err := s.cmd.Process.Signal(os.Interrupt); err != nil {
 		return err
 	}
-	if err := s.cmd.Wait(); err != nil {
+	if err := <-s.ended; err != nil {
 		return fmt.Errorf("keyhold dev ended badly: %w: %s", err, s.said.String())
 	}
 	return nil

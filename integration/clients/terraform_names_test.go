@@ -34,7 +34,7 @@ func TestTerraformsAliasHasNoDrift(t *testing.T) {
 		t.Fatalf("%+v", a)
 	}
 	must(b.kms.UpdateAlias(b.ctx, &kms.UpdateAliasInput{AliasName: &name, TargetKeyId: &other}))(t)
-	if a := readAlias(b, name); aws.ToString(a.TargetKeyId) != idOf(&other) || a.LastUpdatedDate.Before(*a.CreationDate) {
+	if a := readAlias(b, name); a == nil || aws.ToString(a.TargetKeyId) != idOf(&other) || a.LastUpdatedDate.Before(*a.CreationDate) {
 		t.Errorf("%+v", a)
 	}
 	must(b.kms.DeleteAlias(b.ctx, &kms.DeleteAliasInput{AliasName: &name}))(t)

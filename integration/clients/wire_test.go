@@ -3,6 +3,8 @@ package clients
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"strings"
@@ -10,7 +12,7 @@ import (
 	"testing"
 )
 
-// wire is what the SDK sends by. It holds every answer of AWS KMS against the table of shapes, member by member, because a
+// wire is what the SDK sends by. It holds every answer against the tables of shapes, member by member, because a
 // typed client passes over what it does not know and does not miss what is absent.
 type wire struct {
 	t *testing.T
@@ -22,13 +24,12 @@ type wire struct {
 
 // answered is one attempt.
 type answered struct {
-	operation string
 	status    int
 	attempt   string // the SDK's header amz-sdk-request
 	errorCode string
 }
 
-// RoundTrip sends the request as it is.
+// RoundTrip sends the request as it is. An answer of another shape is an error.
 func (w *wire) RoundTrip(r *http.Request) (*http.Response, error) {
 	w.mu.Lock()
 	n, after := len(w.answers)+1, w.after
@@ -41,9 +42,15 @@ func (w *wire) RoundTrip(r *http.Request) (*http.Response, error) {
 	_ = response.Body.Close() // it is read to its end
 	response.Body = io.NopCloser(bytes.NewReader(body))
 	a := answered{status: response.StatusCode, attempt: r.Header.Get("Amz-Sdk-Request")}
-	if target, ok := strings.CutPrefix(r.Header.Get("X-Amz-Target"), "TrentService."); ok {
-		a.operation = target
-		a.errorCode = w.check(target, response, body)
+	var wrong []string
+	if operation, ok := strings.CutPrefix(r.Header.Get("X-Amz-Target"), "TrentService."); ok {
+		a.errorCode, wrong = check(operation, response, body)
+	} else {
+		wrong = checkReply(response, body)
+	}
+	if err == nil && len(wrong) > 0 {
+		err = errors.New(strings.Join(wrong, "\n"))
+		w.t.Error(err)
 	}
 	w.mu.Lock()
 	w.answers = append(w.answers, a)
@@ -63,52 +70,45 @@ func (w *wire) all() []answered {
 	return append([]answered(nil), w.answers...)
 }
 
-// check holds one answer against the tables, and answers the name of the error, if it is one.
-func (w *wire) check(operation string, response *http.Response, body []byte) (errorCode string) {
-	w.t.Helper()
+// check holds one answer against the tables. It answers the name of the error, if it is one, and what is wrong.
+func check(operation string, response *http.Response, body []byte) (errorCode string, wrong []string) {
 	if response.Header.Get("X-Amzn-Requestid") == "" || response.Header.Get("Date") == "" {
-		w.t.Errorf("%s: an answer without request id or date: %v", operation, response.Header)
+		wrong = append(wrong, fmt.Sprintf("%s: an answer without request id or date: %v", operation, response.Header))
 	}
 	if kind := response.Header.Get("Content-Type"); kind != "application/x-amz-json-1.1" {
-		w.t.Errorf("%s: content type %q", operation, kind)
+		wrong = append(wrong, fmt.Sprintf("%s: content type %q", operation, kind))
 	}
 	shape, known := outputs[operation]
-	switch {
-	case response.StatusCode != http.StatusOK:
-		return w.checkError(operation, response.StatusCode, body)
-	case !known:
-		w.t.Errorf("%s has no row in the table of shapes", operation)
-	case shape == "" && len(body) > 0:
-		w.t.Errorf("%s: AWS answers nothing, and this is %s", operation, body)
-	case shape != "":
-		var members map[string]any
-		if err := json.Unmarshal(body, &members); err != nil {
-			w.t.Errorf("%s: %v: %s", operation, err, body)
-			return ""
-		}
-		for _, wrong := range checkMembers(operation, shape, members) {
-			w.t.Errorf("%s\n%s", wrong, body)
-		}
+	if response.StatusCode != http.StatusOK {
+		shape, known = "__type:text message?:text", true
 	}
-	return ""
-}
-
-// serverErrors are those that are answered with 500.
-var serverErrors = map[string]bool{"KMSInternalException": true, "DependencyTimeoutException": true, "KeyUnavailableException": true}
-
-func (w *wire) checkError(operation string, status int, body []byte) string {
-	w.t.Helper()
+	switch {
+	case !known:
+		return "", append(wrong, operation+" has no row in the table of shapes")
+	case shape == "" && len(body) > 0:
+		return "", append(wrong, operation+": AWS answers nothing")
+	case shape == "":
+		return "", wrong
+	}
 	var members map[string]any
 	if err := json.Unmarshal(body, &members); err != nil {
-		w.t.Errorf("%s: %v: %s", operation, err, body)
-		return ""
+		return "", append(wrong, fmt.Sprintf("%s: %v", operation, err))
 	}
-	for _, wrong := range checkMembers(operation, "__type:text message?:text", members) {
-		w.t.Errorf("%s\n%s", wrong, body)
+	wrong = append(wrong, checkMembers(operation, shape, members)...)
+	errorCode, _ = members["__type"].(string)
+	if want := statusOf(errorCode); response.StatusCode != want {
+		wrong = append(wrong, fmt.Sprintf("%s: %s has status %d, want %d", operation, errorCode, response.StatusCode, want))
 	}
-	name, _ := members["__type"].(string)
-	if want := map[bool]int{true: http.StatusInternalServerError, false: http.StatusBadRequest}[serverErrors[name]]; status != want {
-		w.t.Errorf("%s: %s has status %d, want %d", operation, name, status, want)
+	return errorCode, wrong
+}
+
+// statusOf is the status of an error; "" is none.
+func statusOf(errorCode string) int {
+	switch errorCode {
+	case "":
+		return http.StatusOK
+	case "KMSInternalException", "DependencyTimeoutException", "KeyUnavailableException":
+		return http.StatusInternalServerError
 	}
-	return name
+	return http.StatusBadRequest
 }

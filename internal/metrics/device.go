@@ -101,6 +101,11 @@ func (d *metered) Inventory(ctx context.Context) ([]device.Object, error) {
 	return timed(d, "inventory", func() ([]device.Object, error) { return d.Device.Inventory(ctx) })
 }
 
+// HalfMade implements kms.Device.
+func (d *metered) HalfMade(ctx context.Context) ([]device.Object, error) {
+	return timed(d, "half-made", func() ([]device.Object, error) { return d.Device.HalfMade(ctx) })
+}
+
 // DestroyDebris implements kms.Device.
 func (d *metered) DestroyDebris(ctx context.Context, o device.Object) error {
 	return alone(d, "destroy-debris", func() error { return d.Device.DestroyDebris(ctx, o) })

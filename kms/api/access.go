@@ -31,7 +31,8 @@ type ContextEntry struct {
 type ExplainAccessInput struct {
 	// Principal is the ARN of a user, role, session or root; a unique id, with ":" and a name for a session; "user/<name>"
 	// or "role/<name>" of the caller's account; or "root", for the root of the key's account. A role stands for any of its
-	// sessions.
+	// sessions. Of other accounts there is nobody whom the key's policy or a grant does not have under that name, but for
+	// the directory's own account.
 	Principal *string `json:"Principal,omitzero" audit:"record"`
 	// Action is one that an operation asks for, such as kms:Encrypt or keyhold:ListPrincipals.
 	Action *string `json:"Action,omitzero" audit:"record"`
@@ -111,9 +112,9 @@ type DecidedBy struct {
 
 // ExplainAccessOutput tells what the request would be answered, and why.
 type ExplainAccessOutput struct {
-	Principal   string `json:"Principal" audit:"record"` // ARN
-	PrincipalID string `json:"PrincipalId" audit:"record"`
-	Kind        string `json:"Kind" audit:"record"` // root, user, role or session
+	Principal   string `json:"Principal" audit:"record"`   // ARN, or the name that was asked for of another account's
+	PrincipalID string `json:"PrincipalId" audit:"record"` // empty where that was the ARN of another account's
+	Kind        string `json:"Kind" audit:"record"`        // root, user, role or session
 	Action      string `json:"Action" audit:"record"`
 	Resource    string `json:"Resource" audit:"record"` // ARN, or "*"
 	Allowed     bool   `json:"Allowed" audit:"record"`
@@ -152,7 +153,7 @@ type ConditionTrace struct {
 	Operator  string   `json:"Operator" audit:"record"`
 	Key       string   `json:"Key" audit:"record"`
 	Wanted    []string `json:"Wanted" audit:"record"`
-	Found     []string `json:"Found,omitzero" audit:"record"` // absent when the request does not have the key
+	Found     []string `json:"Found,omitzero" audit:"record"` // absent when the request does not have the key, or not told
 	Present   bool     `json:"Present" audit:"record"`
 	Ambiguous bool     `json:"Ambiguous" audit:"record"`
 	Matched   bool     `json:"Matched" audit:"record"`
@@ -194,12 +195,14 @@ type WhoCanOutput struct {
 }
 
 // PrincipalAccess is one who can: the root of an account, a user, a role for any of its sessions, or a session that the
-// key's policy or a grant names.
+// key's policy or a grant names. Of other accounts, all but the directory's own are told only of whom the key's policy or
+// a grant names, as it is named there. One entry, of the kind others, stands for everybody whom nothing names, where the
+// key's policy lets in accounts that it does not name.
 type PrincipalAccess struct {
-	Principal   string    `json:"Principal" audit:"record"` // ARN
-	PrincipalID string    `json:"PrincipalId" audit:"record"`
-	Kind        string    `json:"Kind" audit:"record"` // root, user, role or session
-	Decision    string    `json:"Decision" audit:"record"`
+	Principal   string    `json:"Principal" audit:"record"`   // ARN; a unique id if another account's is named so; "*" of others
+	PrincipalID string    `json:"PrincipalId" audit:"record"` // empty of others, and of another account's that is named by ARN
+	Kind        string    `json:"Kind" audit:"record"`        // root, user, role, session or others
+	Decision    string    `json:"Decision" audit:"record"`    // as in ExplainAccessOutput; of others left-to-identity-policies
 	By          DecidedBy `json:"By" audit:"record"`
 	Reason      string    `json:"Reason" audit:"record"`
 }

@@ -13,7 +13,7 @@ type Account struct {
 
 // CreateAccountInput makes an account beside the directory's own (Keyhold's own).
 type CreateAccountInput struct {
-	// AccountID is 12 digits. Absent: drawn at random.
+	// AccountID is 12 digits that no account has, or had. Absent: drawn at random.
 	AccountID *string `json:"AccountId,omitzero" audit:"record"`
 	// Name is 1..50 characters of U+0020 to U+007E (AWS Organizations API reference, CreateAccount). Absent: none.
 	Name *string `json:"Name,omitzero" audit:"record"`
@@ -83,7 +83,8 @@ type DisableAccountOutput struct {
 	Account Account `json:"Account" audit:"record"`
 }
 
-// DeleteAccountInput removes an account that has neither keys nor principals (Keyhold's own).
+// DeleteAccountInput removes an account that has neither keys nor principals, for good: its number is not given again
+// (Keyhold's own).
 type DeleteAccountInput struct {
 	AccountID *string `json:"AccountId,omitzero" audit:"record"`
 }

@@ -1,6 +1,9 @@
 package api
 
-import "fmt"
+import (
+	"fmt"
+	"time"
+)
 
 // The texts of these errors are Keyhold's own.
 
@@ -58,6 +61,12 @@ func NotFoundAccount(id string) *Error {
 // AlreadyExistsAccount answers CreateAccount of an id in use.
 func AlreadyExistsAccount(id string) *Error {
 	return say(AlreadyExistsException, fmt.Sprintf("Account '%s' already exists", id))
+}
+
+// DeletedAccount answers CreateAccount of an id that an account had: policies and grants may still mean that one.
+func DeletedAccount(id string, at Time) *Error {
+	return say(AlreadyExistsException, fmt.Sprintf("Account '%s' was deleted on %s, and its number is not given again. Choose another number.",
+		id, at.Time().Format(time.DateOnly)))
 }
 
 // OwnAccount answers an attempt to disable or delete the directory's own account, from which it is administered.

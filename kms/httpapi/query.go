@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"bytes"
 	"encoding/json"
 	"maps"
 	"net/http"
@@ -24,14 +25,17 @@ const (
 	xmlKind        = "text/xml"
 	queryVersion   = "2011-06-15"
 	queryNamespace = "https://sts.amazonaws.com/doc/2011-06-15/"
+	// maxParameters is many times what any action of STS has.
+	maxParameters = 1000
 )
 
-// read turns the form into the JSON of the operation's shape. A form that is malformed makes no JSON at all.
+// read turns the form into the JSON of the operation's shape. A form that is malformed, or has too many parameters, makes no
+// JSON at all.
 func (w queryWire) read(_ *http.Request, body []byte) call {
 	form, err := url.ParseQuery(string(body))
 	c := call{name: form.Get("Action"), service: kms.STS}
 	c.served = len(form["Action"]) == 1 && slices.Equal(form["Version"], []string{queryVersion})
-	if row := w.rows[c.name]; c.served && err == nil && row != nil {
+	if row := w.rows[c.name]; c.served && err == nil && row != nil && bytes.Count(body, []byte("&")) < maxParameters {
 		c.body = formJSON(form, row.Describe().NewInput())
 	}
 	return c
@@ -41,8 +45,13 @@ func (w queryWire) read(_ *http.Request, body []byte) call {
 func formJSON(form url.Values, shape any) []byte {
 	kinds := memberKinds(shape)
 	lists := map[string][]string{}
-	text := "{"
-	add := func(name, value string) { text += "," + quoted(name) + ":" + value }
+	text := []byte("{")
+	add := func(name, value string) {
+		if len(text) > 1 {
+			text = append(text, ',')
+		}
+		text = append(append(append(text, quoted(name)...), ':'), value...)
+	}
 	for _, name := range slices.Sorted(maps.Keys(form)) {
 		list, item, isList := strings.Cut(name, ".member.")
 		for _, value := range form[name] {
@@ -62,7 +71,7 @@ func formJSON(form url.Values, shape any) []byte {
 	for _, name := range slices.Sorted(maps.Keys(lists)) {
 		add(name, "["+strings.Join(lists[name], ",")+"]")
 	}
-	return []byte(strings.Replace(text, "{,", "{", 1) + "}")
+	return append(text, '}')
 }
 
 // listItem is one of a list, as Tags.member.1.Key or TransitiveTagKeys.member.1. No list is served, and so it is enough

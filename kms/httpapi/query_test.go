@@ -2,14 +2,19 @@ package httpapi_test
 
 import (
 	"encoding/xml"
+	"fmt"
 	"net/http"
 	"net/url"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/keyhold/keyhold/internal/sigv4"
+	"github.com/keyhold/keyhold/kms"
 	"github.com/keyhold/keyhold/kms/api"
+	"github.com/keyhold/keyhold/kms/httpapi"
+	"github.com/keyhold/keyhold/kms/ops"
 )
 
 const version = "&Version=2011-06-15"
@@ -147,6 +152,7 @@ func TestErrorsOfSTSAreInItsForm(t *testing.T) {
 		{"tags", assume + "&Tags.member.1.Key=a&Tags.member.1.Value=b", 400, "ValidationError", "", "AssumeRole"},
 		{"a list of texts", assume + "&TransitiveTagKeys.member.1=a", 400, "ValidationError", "", "AssumeRole"},
 		{"a session's policy", assume + "&Policy=%7B%7D", 400, "ValidationError", "", "AssumeRole"},
+		{"a thousand and one parameters", "Action=GetCallerIdentity" + version + manyParameters(999, 1), 400, "MalformedInput", "", "GetCallerIdentity"},
 		{"a role that there is not", strings.Replace(assume, "operator", "nobody", 1), 403, "AccessDenied", "", "AssumeRole"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -161,6 +167,44 @@ func TestErrorsOfSTSAreInItsForm(t *testing.T) {
 				t.Errorf("got %s", got.body)
 			}
 		})
+	}
+}
+
+func TestAFormHasAThousandParametersAtMost(t *testing.T) {
+	b := newBench(t)
+	if got := b.sts("Action=GetCallerIdentity" + version + manyParameters(998, 20)); got.status != 200 {
+		t.Errorf("got %d %s", got.status, got.body)
+	}
+}
+
+// manyParameters are so many parameters, each with a value of so many octets.
+func manyParameters(n, size int) string {
+	text := strings.Builder{}
+	for i := range n {
+		fmt.Fprintf(&text, "&P%d=%s", i, strings.Repeat("x", size))
+	}
+	return text.String()
+}
+
+// Whoever may call anything may send forms. Four times as many parameters are four times as much to set aside, not sixteen.
+func TestAFormTakesMemoryInProportionToItsParameters(t *testing.T) {
+	rows := map[string]kms.Row{}
+	for _, row := range ops.Table() {
+		rows[row.Describe().Name] = row
+	}
+	allocated := func(n int) uint64 {
+		form := []byte("Action=GetCallerIdentity" + version + manyParameters(n, 800))
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		_, _, body := httpapi.ReadForm(rows, form)
+		runtime.ReadMemStats(&after)
+		if len(body) < n*800 {
+			t.Fatalf("%d parameters make %d octets", n, len(body))
+		}
+		return after.TotalAlloc - before.TotalAlloc
+	}
+	if few, many := allocated(240), allocated(960); many > 8*few {
+		t.Errorf("240 parameters take %d octets, 960 take %d", few, many)
 	}
 }
 

@@ -52,6 +52,7 @@ func testCancelled(t *testing.T, d kms.Device) {
 		"HasKey":        func() error { _, err := d.HasKey(ctx, fresh); return err },
 		"DestroyKey":    func() error { return d.DestroyKey(ctx, fresh) },
 		"Inventory":     func() error { _, err := d.Inventory(ctx); return err },
+		"HalfMade":      func() error { _, err := d.HalfMade(ctx); return err },
 		"DestroyDebris": func() error { return d.DestroyDebris(ctx, o) },
 	} {
 		wantEnds(t, ctx, name, call)

@@ -79,6 +79,13 @@ func testDebris(t *testing.T, d kms.Device) {
 		wantClass(t, "destroy a whole key described as debris", d.DestroyDebris(t.Context(), lie))
 		wantHasKey(t, d, id, true)
 	}
+	half, err := d.HalfMade(t.Context())
+	must(t, "list half-made objects", err)
+	for _, o := range half {
+		if o.HasValue || bytes.Equal(o.ID, k.ID[:]) || bytes.Equal(o.ID, macKey[:]) {
+			t.Errorf("a whole key is listed as half made: %+v", o)
+		}
+	}
 	wantWorks(t, d, k)
 	mac(t, d, macKey, []byte("message"))
 }

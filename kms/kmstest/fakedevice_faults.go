@@ -21,6 +21,7 @@ const (
 	MethodHasKey        Method = "HasKey"
 	MethodDestroyKey    Method = "DestroyKey"
 	MethodInventory     Method = "Inventory"
+	MethodHalfMade      Method = "HalfMade"
 	MethodDestroyDebris Method = "DestroyDebris"
 )
 

@@ -3,6 +3,7 @@ package kmstest
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/keyhold/keyhold/kms/device"
 )
@@ -94,6 +95,19 @@ func (d *FakeDevice) Inventory(ctx context.Context) ([]device.Object, error) {
 		return nil, err
 	}
 	return all, nil
+}
+
+// HalfMade lists what Inventory has of them.
+func (d *FakeDevice) HalfMade(ctx context.Context) ([]device.Object, error) {
+	var half []device.Object
+	err := d.call(ctx, MethodHalfMade, nil, func() error {
+		half = slices.DeleteFunc(d.Objects(), func(o device.Object) bool { return !o.HalfMade() })
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return half, nil
 }
 
 // DestroyDebris judges by the object that now has the handle, not by the caller's description of it. One that is

@@ -9,7 +9,8 @@ import (
 )
 
 // storeEverything touches every member of Change, each with a row that is replaced or removed and one that is new. It
-// fits a store with the families 1 and 2, the identities 1, 2 and 4 and the birth of object 1, 3. Identity 2 goes.
+// fits a store with the families 1 and 2, the identities 1, 2 and 4 and the birth of object 1, 3. Identity 2 goes, and leaves
+// its account's row.
 func storeEverything() kms.Change {
 	return kms.Change{
 		Expect: []kms.Expectation{
@@ -38,7 +39,6 @@ func storeEverything() kms.Change {
 		Aliases:     []kms.AliasRow{storeAliasOf(1, storeAlias(1), 2), storeAliasOf(3, "alias/new", 1)},
 		DropAliases: []kms.AliasRow{storeAliasOf(1, storeAlias(1)+"b", 1)},
 
-		Accounts:              []kms.AccountRow{storeAccountRow(1, 2), storeAccountRow(3, 1)},
 		Principals:            []kms.PrincipalRow{storePrincipal(1, 2), storePrincipal(3, 1)},
 		PrincipalPolicies:     []kms.PrincipalPolicyRow{storePrincipalPolicy(1, "q", 2), storePrincipalPolicy(3, "new", 1)},
 		AccessKeys:            []kms.AccessKeyRow{storeAccessKey(1, 1, 2), storeAccessKey(3, 1, 1)},
@@ -46,7 +46,7 @@ func storeEverything() kms.Change {
 		DropPrincipalPolicies: append(storeIdentity(2).PrincipalPolicies, storePrincipalPolicy(1, "p", 1)),
 		DropAccessKeys:        append(storeIdentity(2).AccessKeys, storeAccessKey(1, 2, 1)),
 		DropPrincipals:        storeIdentity(2).Principals,
-		DropAccounts:          storeIdentity(2).Accounts,
+		Accounts:              []kms.AccountRow{storeAccountRow(1, 2), storeAccountRow(3, 1), storeDeletedAccount(2, 2)},
 		DropSessionKeys:       storeIdentity(2).SessionKeys,
 
 		MaxGrants:  2,
@@ -123,7 +123,7 @@ func (s shelf) wantEverything() {
 		}, storeRecord(second), {Key: c.Keys[1], Policy: c.Policies[1]}},
 		Aliases:     []kms.AliasRow{c.Aliases[0], second.Aliases[0], second.Aliases[1], c.Aliases[1]},
 		Grants:      []kms.GrantRow{c.Grants[0], c.Grants[2], second.Grants[0], second.Grants[1], c.Grants[1]},
-		Accounts:    []kms.AccountRow{c.Accounts[0], c.Accounts[1], bystander.Accounts[0]},
+		Accounts:    []kms.AccountRow{c.Accounts[0], c.Accounts[2], c.Accounts[1], bystander.Accounts[0]},
 		SessionKeys: []kms.SessionKeyRow{bystander.SessionKeys[0], c.SessionKeys[1], c.SessionKeys[0]},
 		Principals: []kms.PrincipalRecord{
 			{Principal: c.Principals[0], Policies: c.PrincipalPolicies[:1]},

@@ -18,12 +18,12 @@ func (d dice) state() kms.ActiveState { return oneOf(d, kms.Active, kms.Inactive
 func (d dice) identity(n int, rev int64) kms.Change {
 	c := kms.Change{
 		Accounts: []kms.AccountRow{{
-			ID: storeAccountID(n), Rev: rev, State: d.state(), Name: d.text(), CreatedAt: d.micros(), MAC: d.octets(),
+			ID: storeAccountID(n), Rev: rev, State: d.state(), Name: d.text(), CreatedAt: d.micros(), DeletedAt: d.micros(), MAC: d.octets(),
 		}},
 		Principals: []kms.PrincipalRow{{
 			ID: storePrincipalID(n), Account: d.account(), Rev: rev, Kind: oneOf(d, kms.User, kms.Role), Path: d.text(),
 			Name: storePrincipalName(n) + d.text(), State: d.state(), Description: d.text(), Tags: d.text(), TrustPolicy: d.text(),
-			TrustBound: kms.Bindings(d.text()), MaxSessionSeconds: d.count(), SessionsNotBefore: d.micros(), PolicyCount: d.count(),
+			TrustBound: kms.Bindings(d.text()), MaxSessionSeconds: d.count(), SessionsNotBefore: d.micros(), PoliciesDigest: kms.PoliciesDigest(d.text()),
 			CreatedAt: d.micros(), MAC: d.octets(),
 		}},
 		SessionKeys: []kms.SessionKeyRow{{

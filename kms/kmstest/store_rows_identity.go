@@ -31,12 +31,18 @@ func storeAccountRow(n int, rev int64) kms.AccountRow {
 	}
 }
 
+func storeDeletedAccount(n int, rev int64) kms.AccountRow {
+	a := storeAccountRow(n, rev)
+	a.State, a.DeletedAt = kms.Deleted, 4
+	return a
+}
+
 func storePrincipal(n int, rev int64) kms.PrincipalRow {
 	return kms.PrincipalRow{
 		ID: storePrincipalID(n), Account: storeAccount, Rev: rev, Kind: kms.User, Path: "/team/", Name: storePrincipalName(n),
 		State: kms.Active, Description: fmt.Sprintf("principal %d at %d", n, rev), Tags: `{"team":"payments"}`,
 		TrustPolicy: `{"Statement":[]}`, TrustBound: storeBound(n), MaxSessionSeconds: 3600, SessionsNotBefore: 4,
-		PolicyCount: 2, CreatedAt: 5, MAC: storeMAC("principal"),
+		PoliciesDigest: "digest", CreatedAt: 5, MAC: storeMAC("principal"),
 	}
 }
 

@@ -38,9 +38,9 @@ var storeSpoilers = []struct {
 	{"a dropped principal that has a policy", func(c *kms.Change) { c.DropPrincipalPolicies = c.DropPrincipalPolicies[1:] }, kms.ErrConflict},
 	{"a dropped principal that has an access key", func(c *kms.Change) { c.DropAccessKeys = c.DropAccessKeys[1:] }, kms.ErrConflict},
 	{"a dropped principal that is not there", func(c *kms.Change) { c.DropPrincipals[0].ID = "none" }, kms.ErrConflict},
-	{"a dropped account that has a key", func(c *kms.Change) { c.Keys[1].Account = c.DropAccounts[0].ID }, kms.ErrConflict},
-	{"a dropped account that has a principal", func(c *kms.Change) { c.Principals[1].Account = c.DropAccounts[0].ID }, kms.ErrConflict},
-	{"a dropped account that is not there", func(c *kms.Change) { c.DropAccounts[0].ID = "none" }, kms.ErrConflict},
+	{"a deleted account that has a key", func(c *kms.Change) { c.Keys[1].Account = c.Accounts[2].ID }, kms.ErrConflict},
+	{"a deleted account that has a principal", func(c *kms.Change) { c.Principals[1].Account = c.Accounts[2].ID }, kms.ErrConflict},
+	{"a deleted account that was not there", func(c *kms.Change) { c.Accounts[2].ID = "none" }, kms.ErrConflict},
 	{"a dropped session key that is not there", func(c *kms.Change) { c.DropSessionKeys[0].ID = "none" }, kms.ErrConflict},
 
 	{"a grant of a key that is not there", func(c *kms.Change) { c.Grants[1].KeyID = storeKeyID(9) }, kms.ErrConflict},

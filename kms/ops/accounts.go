@@ -22,6 +22,14 @@ func notOwn(c *kms.Call, id string) error {
 	return nil
 }
 
+// isDeleted tells whether a row is all that is left of an account, on the word of nobody but Keyhold.
+func isDeleted(ctx context.Context, c *kms.Call, row kms.AccountRow) (bool, error) {
+	if row.State != kms.Deleted {
+		return false, nil
+	}
+	return c.Authentic(ctx, &row)
+}
+
 // setAccountState makes an account active or inactive.
 func setAccountState(ctx context.Context, c *kms.Call, id string, state kms.ActiveState) (kms.Change, api.Account, error) {
 	row, err := c.Account(ctx, kms.AccountID(id))

@@ -25,30 +25,42 @@ var createAccount = kms.Operation[*api.CreateAccountInput, *api.CreateAccountOut
 	},
 }
 
-// newAccount is the id that the request gives, if nobody has it, or a drawn one.
+// newAccount is the id that the request gives, if nobody has or had it, or a drawn one.
 func newAccount(ctx context.Context, c *kms.Call, in *api.CreateAccountInput) (kms.AccountID, error) {
+	if in.AccountID != nil {
+		id := kms.AccountID(*in.AccountID)
+		return id, mustBeFree(ctx, c, id)
+	}
 	for {
-		id, err := kms.AccountID(text(in.AccountID)), error(nil)
-		if id == "" {
-			id, err = c.NewAccountID()
-		}
+		id, err := c.NewAccountID()
 		if err != nil {
 			return "", err
 		}
-		free, err := accountIsFree(ctx, c, id)
-		if err != nil || free {
+		taken := (*api.Error)(nil)
+		if err := mustBeFree(ctx, c, id); !errors.As(err, &taken) || taken.Name != api.AlreadyExistsException {
 			return id, err
-		}
-		if in.AccountID != nil {
-			return "", api.AlreadyExistsAccount(string(id))
 		}
 	}
 }
 
-func accountIsFree(ctx context.Context, c *kms.Call, id kms.AccountID) (bool, error) {
-	_, err := c.Store().Account(ctx, id)
-	if err != nil && !errors.Is(err, kms.ErrNotFound) {
-		return false, err
+// mustBeFree refuses the id of an account that there is, or was.
+func mustBeFree(ctx context.Context, c *kms.Call, id kms.AccountID) error {
+	if id == c.OwnAccount().ID {
+		return api.AlreadyExistsAccount(string(id))
 	}
-	return err != nil && id != c.OwnAccount().ID, nil
+	row, err := c.Store().Account(ctx, id)
+	if errors.Is(err, kms.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	deleted, err := isDeleted(ctx, c, row)
+	if err != nil {
+		return err
+	}
+	if deleted {
+		return api.DeletedAccount(string(id), api.Time(row.DeletedAt))
+	}
+	return api.AlreadyExistsAccount(string(id))
 }

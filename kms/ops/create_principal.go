@@ -43,6 +43,7 @@ func newPrincipalRow(ctx context.Context, c *kms.Call, in *api.CreatePrincipalIn
 	row := kms.PrincipalRow{
 		Account: c.Caller().Account, Rev: 1, Kind: kms.PrincipalKind(*in.Kind), Path: pathOf(in), Name: *in.Name,
 		State: kms.Active, Description: text(in.Description), CreatedAt: kms.MicrosOf(c.Now()),
+		PoliciesDigest: kms.DigestPolicies(nil),
 	}
 	var err error
 	if row.ID, err = c.NewPrincipalID(row.Kind); err != nil {

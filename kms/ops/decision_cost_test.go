@@ -54,7 +54,8 @@ func newCrowd(t testing.TB, others int) *crowd {
 		}
 		name := fmt.Sprintf("user-%04d", i)
 		change.Principals = append(change.Principals, kms.PrincipalRow{
-			ID: id, Account: account, Rev: 1, Kind: kms.User, Path: "/", Name: name, State: kms.Active, CreatedAt: 1})
+			ID: id, Account: account, Rev: 1, Kind: kms.User, Path: "/", Name: name, State: kms.Active,
+			PoliciesDigest: kms.DigestPolicies(nil), CreatedAt: 1})
 		change.Grants = append(change.Grants, c.row(i, string(id)))
 		c.users = append(c.users, kms.Caller{Account: account, ARN: "arn:aws:iam::" + account + ":user/" + name, PrincipalID: string(id)})
 	}

@@ -25,7 +25,9 @@ var deleteAccount = kms.Operation[*api.DeleteAccountInput, *api.DeleteAccountOut
 		if err := accountIsEmpty(ctx, c, row.ID); err != nil {
 			return kms.Change{}, nil, err
 		}
-		return kms.Change{DropAccounts: []kms.AccountRow{row}}, &api.DeleteAccountOutput{AccountID: string(row.ID)}, nil
+		row.Rev++
+		row.State, row.DeletedAt, row.MAC = kms.Deleted, kms.MicrosOf(c.Now()), nil
+		return kms.Change{Accounts: []kms.AccountRow{row}}, &api.DeleteAccountOutput{AccountID: string(row.ID)}, nil
 	},
 }
 

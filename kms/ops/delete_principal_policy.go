@@ -20,7 +20,7 @@ var deletePrincipalPolicy = kms.Operation[*api.DeletePrincipalPolicyInput, *api.
 		if !known {
 			return kms.Change{}, nil, api.NotFoundIdentityPolicy(p.ARN(), *in.PolicyName)
 		}
-		row.PolicyCount--
+		row.PoliciesDigest = kms.DigestPolicies(policiesBut(p, policy.Name))
 		return kms.Change{Principals: []kms.PrincipalRow{row}, DropPrincipalPolicies: []kms.PrincipalPolicyRow{policy}},
 			&api.DeletePrincipalPolicyOutput{Arn: p.ARN(), PolicyName: policy.Name}, nil
 	},

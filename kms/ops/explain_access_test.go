@@ -311,10 +311,10 @@ func TestWhoMayAskForAnExplanation(t *testing.T) {
 		refused(t, hidden, api.AccessDeniedException, strings.Replace(wireOf(t, unknown).Message, "00000000-0000-4000-8000-000000000000", key, 1))
 	}
 
-	// What the identity policies of one's own account say is told; those of another's, that they decide.
+	// What the identity policies of one's own account say is told; those of another's, that they decide for whom the key names.
 	insider := b.user("insider", deny("kms:Encrypt"))
 	mustAs[any](b, other, "PutKeyPolicy", &api.PutKeyPolicyInput{KeyID: &theirs, Policy: new(fmt.Sprintf(`{"Version":"2012-10-17","Statement":[%s,%s]}`,
-		delegating(otherAccount), delegating(account)))})
+		delegating(otherAccount), letting("Allow", "insider", insider.ARN, "kms:*")))})
 	got := mustAs[*api.ExplainAccessOutput](b, other, "ExplainAccess", in(insider.ARN, theirs))
 	if got.Allowed || got.Decision != "denied-by-identity-policy" || got.By != (api.DecidedBy{Type: "identity-policy"}) ||
 		strings.Contains(got.Reason, "p1") || slices.ContainsFunc(got.Trace, func(s api.StatementTrace) bool { return s.PolicyName != "" }) {

@@ -146,9 +146,12 @@ func ofAnotherKey(t testing.TB, e estate) string {
 	return blob
 }
 
-const closedAccount = "777788889999"
+const (
+	closedAccount  = "777788889999"
+	deletedAccount = "777788880000"
+)
 
-// hidingBench has three accounts: the home's and a disabled one, whose keys are asked for, and the stranger's own.
+// hidingBench has the home's account, a disabled one and a deleted one, whose keys are asked for, and the stranger's own.
 func hidingBench(t *testing.T) (b *bench, stranger kms.Caller, own estate, groups map[string][]estate) {
 	b = newBench(t)
 	b.account(otherAccount)
@@ -159,13 +162,15 @@ func hidingBench(t *testing.T) (b *bench, stranger kms.Caller, own estate, group
 	barring := b.estate(b.root(), "alias/barring", delegating(account), letting("Deny", "d", rootARN(otherAccount), "*"), letting("Allow", "a", stranger.ARN, "kms:*"))
 	shut := b.estate(b.rootOf(closedAccount), "alias/app", delegating(closedAccount), letting("Allow", "a", stranger.ARN, "kms:*"))
 	must[any](b, "DisableAccount", &api.DisableAccountInput{AccountID: new(closedAccount)})
+	gone := estate{key: strings.Replace(shut.key, closedAccount, b.account(deletedAccount), 1)}
+	must[any](b, "DeleteAccount", &api.DeleteAccountInput{AccountID: new(deletedAccount)})
 	nobody := func(e estate, name string) estate {
 		at := strings.LastIndex(e.key, ":")
 		return estate{key: e.key[:at] + ":key/3c2b1a09-8877-4665-8443-221100ffeedd", alias: e.key[:at] + ":alias/" + name}
 	}
 	return b, stranger, own, map[string][]estate{
-		"the home's":         {home, barring, nobody(home, "nobody")},
-		"a disabled account": {shut, nobody(shut, "nobody")},
+		"the home's":                    {home, barring, nobody(home, "nobody")},
+		"a disabled or deleted account": {shut, nobody(shut, "nobody"), nobody(gone, "nobody")},
 	}
 }
 

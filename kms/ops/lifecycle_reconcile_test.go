@@ -189,7 +189,8 @@ func TestDebrisIsRemovedWhereTheTokenIsOursOrSomebodySaysSo(t *testing.T) {
 		removed, told          []string
 	}{
 		{"an exclusive token after a birth that was cut short", false, true, false, []string{"half"}, nil},
-		{"an exclusive token when nothing was cut short", false, false, false, nil, nil},
+		{"an exclusive token when nothing was cut short", false, false, false, []string{"half"}, nil},
+		{"a shared token when nothing was cut short", true, false, false, nil, nil},
 		{"an exclusive token on the operator's word", false, false, true, []string{"half"}, nil},
 		{"a shared token after a birth that was cut short", true, true, false, nil, []string{"half"}},
 		{"a shared token on the operator's word", true, false, true, []string{"half"}, nil},
@@ -220,6 +221,32 @@ func TestDebrisIsRemovedWhereTheTokenIsOursOrSomebodySaysSo(t *testing.T) {
 			}
 			if len(r.Removed) != len(tc.removed) || len(r.Debris) != len(tc.told) || (len(r.Settled) == 1) != tc.cutShort {
 				t.Errorf("it tells of %+v", r)
+			}
+			s.encrypt(key, "x", nil)
+		})
+	}
+}
+
+// What a failed birth left may show only when the token is opened again, and then no intent tells of it.
+func TestAServerRemovesHalfMadeObjectsWhenItStarts(t *testing.T) {
+	for name, tc := range map[string]struct{ sweeps, shared, removed bool }{
+		"a server":                   {sweeps: true, removed: true},
+		"a server on a shared token": {sweeps: true, shared: true},
+		"a command":                  {},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newStage(t)
+			s.device.shared = tc.shared
+			key := s.newKey()
+			for _, o := range append([]device.Object{withoutValue}, strangers...) {
+				s.bench.device.Plant(o)
+			}
+			want := slices.DeleteFunc(s.labels(), func(l string) bool { return tc.removed && l == withoutValue.Label })
+			if err := s.open(func(c *kms.Config) { c.Sweep = tc.sweeps }); err != nil {
+				t.Fatal(err)
+			}
+			if got := s.labels(); !slices.Equal(got, want) {
+				t.Errorf("the token holds %v, want %v", got, want)
 			}
 			s.encrypt(key, "x", nil)
 		})

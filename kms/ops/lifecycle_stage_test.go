@@ -213,6 +213,11 @@ func (d *stageToken) Inventory(ctx context.Context) (objects []device.Object, er
 	return objects, err
 }
 
+func (d *stageToken) HalfMade(ctx context.Context) (objects []device.Object, err error) {
+	err = d.world.do("token.HalfMade", func() error { objects, err = d.FakeDevice.HalfMade(ctx); return err })
+	return objects, err
+}
+
 // sealsOf is how often the token was asked to seal under a key.
 func (d *stageToken) sealsOf(id device.ObjectID) int {
 	d.mu.Lock()

@@ -44,14 +44,29 @@ func accountKey(row kms.AccountRow) string {
 	return string(row.ID)
 }
 
-// accountsAfter has the directory's own account, which has no row, before the others.
+// accountsAfter has the directory's own account, which has no row, before the others, and none that was deleted.
 func accountsAfter(ctx context.Context, c *kms.Call, after string, limit int) ([]kms.AccountRow, error) {
 	var rows []kms.AccountRow
 	if after == "" {
 		rows = append(rows, c.OwnAccount())
 	}
-	others, err := c.Store().Accounts(ctx, kms.AccountID(after), limit-len(rows))
-	return append(rows, others...), err
+	for len(rows) < limit {
+		others, err := c.Store().Accounts(ctx, kms.AccountID(after), limit-len(rows))
+		if err != nil || len(others) == 0 {
+			return rows, err
+		}
+		for _, row := range others {
+			after = string(row.ID)
+			deleted, err := isDeleted(ctx, c, row)
+			if err != nil {
+				return nil, err
+			}
+			if !deleted {
+				rows = append(rows, row)
+			}
+		}
+	}
+	return rows, nil
 }
 
 // listedAccount is an account as the list shows it: without a state if it was changed outside Keyhold.

@@ -116,6 +116,49 @@ func TestAPrincipalHasFiftyPoliciesAtMost(t *testing.T) {
 	}
 }
 
+func TestAPrincipalsPoliciesHave32768BytesTogether(t *testing.T) {
+	b := newBench(t)
+	alice := b.user("alice")
+	sized := func(size int) *string {
+		text := allow("kms:ListKeys")
+		return new(text + strings.Repeat(" ", size-len(text)))
+	}
+	put := func(name string, size int) error {
+		_, err := try[any](b, "PutPrincipalPolicy", &api.PutPrincipalPolicyInput{Principal: &alice.ARN, PolicyName: &name, Policy: sized(size)})
+		return err
+	}
+	const tooLarge = "The policies of " + iamBase + "user/alice would be larger than 32768 bytes together."
+	for _, step := range []struct {
+		story, name string
+		size        int
+		fits        bool
+	}{
+		{"the first", "a", 20000, true},
+		{"one byte more than there is room for", "b", 12769, false},
+		{"what there is room for", "b", 12768, true},
+		{"a small one more", "c", 200, false},
+		{"another text as long", "a", 20000, true},
+		{"a longer text in the place of one", "a", 20001, false},
+		{"a shorter text in the place of one", "a", 19800, true},
+		{"the small one, for which there is room now", "c", 200, true},
+		{"as much as all may have, in the place of one", "b", 32768, false},
+	} {
+		t.Run(step.story, func(t *testing.T) {
+			if step.fits {
+				if err := put(step.name, step.size); err != nil {
+					t.Error(err)
+				}
+				return
+			}
+			b.unchanged(t, func() { refused(t, put(step.name, step.size), "LimitExceededException", tooLarge) })
+		})
+	}
+	must[any](b, "DeletePrincipalPolicy", &api.DeletePrincipalPolicyInput{Principal: &alice.ARN, PolicyName: new("a")})
+	if err := put("d", 19800); err != nil {
+		t.Errorf("a deleted one still counts: %v", err)
+	}
+}
+
 // Who administers principals is judged by the ARN of whom it is about, like everybody else.
 func TestAnAdministratorOfATeamAdministersThatTeamOnly(t *testing.T) {
 	b := newBench(t)

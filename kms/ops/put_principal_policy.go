@@ -23,10 +23,8 @@ var putPrincipalPolicy = kms.Operation[*api.PutPrincipalPolicyInput, *api.PutPri
 				return api.PolicyLimit(p.ARN())
 			}
 			total := len(*in.Policy)
-			for _, other := range p.Policies() {
-				if other.Name != *in.PolicyName {
-					total += len(other.Document)
-				}
+			for _, other := range policiesBut(p, *in.PolicyName) {
+				total += len(other.Document)
 			}
 			if total > api.MaxPoliciesTotal {
 				return api.PoliciesTooLarge(p.ARN())
@@ -42,13 +40,18 @@ var putPrincipalPolicy = kms.Operation[*api.PutPrincipalPolicyInput, *api.PutPri
 		policy, known := policyNamed(p, *in.PolicyName)
 		if !known {
 			policy = kms.PrincipalPolicyRow{Principal: row.ID, Name: *in.PolicyName}
-			row.PolicyCount++
 		}
 		policy.Rev++
 		policy.Document = *in.Policy
+		row.PoliciesDigest = kms.DigestPolicies(append(policiesBut(p, policy.Name), policy))
 		return kms.Change{Principals: []kms.PrincipalRow{row}, PrincipalPolicies: []kms.PrincipalPolicyRow{policy}},
 			&api.PutPrincipalPolicyOutput{Arn: p.ARN(), PolicyName: policy.Name}, nil
 	},
+}
+
+// policiesBut are the identity policies of all names but one.
+func policiesBut(p *kms.Principal, name string) []kms.PrincipalPolicyRow {
+	return slices.DeleteFunc(slices.Clone(p.Policies()), func(r kms.PrincipalPolicyRow) bool { return r.Name == name })
 }
 
 // policyNamed is the identity policy of a name.

@@ -7,15 +7,15 @@ import (
 	"github.com/keyhold/keyhold/kms"
 )
 
-var accounts = newTable("accounts", accountArgs, 1, "id", "rev", "state", "name", "created_at", "mac")
+var accounts = newTable("accounts", accountArgs, 1, "id", "rev", "state", "name", "created_at", "deleted_at", "mac")
 
 func accountArgs(a kms.AccountRow) []any {
-	return []any{a.ID, a.Rev, a.State, a.Name, a.CreatedAt, octets(a.MAC)}
+	return []any{a.ID, a.Rev, a.State, a.Name, a.CreatedAt, a.DeletedAt, octets(a.MAC)}
 }
 
 func scanAccount(row scanner) (kms.AccountRow, error) {
 	var a kms.AccountRow
-	err := row.Scan(&a.ID, &a.Rev, &a.State, &a.Name, &a.CreatedAt, blob{&a.MAC})
+	err := row.Scan(&a.ID, &a.Rev, &a.State, &a.Name, &a.CreatedAt, &a.DeletedAt, blob{&a.MAC})
 	return a, err
 }
 

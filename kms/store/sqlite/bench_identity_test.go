@@ -79,7 +79,7 @@ func BenchmarkPrincipal(b *testing.B) {
 		id := principalID(n)
 		c.Principals = append(c.Principals, kms.PrincipalRow{
 			ID: id, Account: account, Rev: 1, Kind: kms.Role, Path: "/", Name: fmt.Sprint("worker-", n), State: kms.Active,
-			TrustPolicy: strings.Repeat("t", 400), PolicyCount: 2, MAC: make([]byte, 32),
+			TrustPolicy: strings.Repeat("t", 400), PoliciesDigest: kms.DigestPolicies(nil), MAC: make([]byte, 32),
 		})
 		for _, name := range []string{"keys", "logs"} {
 			c.PrincipalPolicies = append(c.PrincipalPolicies, kms.PrincipalPolicyRow{

@@ -9,17 +9,17 @@ import (
 )
 
 var principals = newTable("principals", principalArgs, 1, "id", "account", "rev", "kind", "path", "name", "state", "description",
-	"tags", "trust_policy", "trust_bound", "max_session_seconds", "sessions_not_before", "policy_count", "created_at", "mac")
+	"tags", "trust_policy", "trust_bound", "max_session_seconds", "sessions_not_before", "policies_digest", "created_at", "mac")
 
 func principalArgs(p kms.PrincipalRow) []any {
 	return []any{p.ID, p.Account, p.Rev, p.Kind, p.Path, p.Name, p.State, p.Description, p.Tags, p.TrustPolicy, p.TrustBound,
-		p.MaxSessionSeconds, p.SessionsNotBefore, p.PolicyCount, p.CreatedAt, octets(p.MAC)}
+		p.MaxSessionSeconds, p.SessionsNotBefore, p.PoliciesDigest, p.CreatedAt, octets(p.MAC)}
 }
 
 func scanPrincipal(row scanner) (kms.PrincipalRow, error) {
 	var p kms.PrincipalRow
 	err := row.Scan(&p.ID, &p.Account, &p.Rev, &p.Kind, &p.Path, &p.Name, &p.State, &p.Description, &p.Tags, &p.TrustPolicy,
-		&p.TrustBound, &p.MaxSessionSeconds, &p.SessionsNotBefore, &p.PolicyCount, &p.CreatedAt, blob{&p.MAC})
+		&p.TrustBound, &p.MaxSessionSeconds, &p.SessionsNotBefore, &p.PoliciesDigest, &p.CreatedAt, blob{&p.MAC})
 	return p, err
 }
 

@@ -7,11 +7,13 @@ CREATE TABLE accounts (
 	state      TEXT    NOT NULL,
 	name       TEXT    NOT NULL,
 	created_at INTEGER NOT NULL,
+	deleted_at INTEGER NOT NULL,
 	mac        BLOB    NOT NULL
 ) STRICT, WITHOUT ROWID;
--- In place of foreign keys, which the directory's own account, that has no row, would break.
-CREATE TRIGGER accounts_dropped BEFORE DELETE ON accounts WHEN
-	EXISTS (SELECT 1 FROM keys WHERE account = old.id) OR EXISTS (SELECT 1 FROM principals WHERE account = old.id) BEGIN
+-- An account's row stays for ever, and says when the account was deleted. In place of foreign keys, which the directory's
+-- own account, that has no row, would break.
+CREATE TRIGGER accounts_deleted BEFORE UPDATE ON accounts WHEN new.deleted_at <> 0 AND
+	(EXISTS (SELECT 1 FROM keys WHERE account = new.id) OR EXISTS (SELECT 1 FROM principals WHERE account = new.id)) BEGIN
 	SELECT RAISE(ABORT, 'the account has keys or principals');
 END;
 
@@ -30,7 +32,7 @@ CREATE TABLE principals (
 	trust_bound         TEXT    NOT NULL,
 	max_session_seconds INTEGER NOT NULL,
 	sessions_not_before INTEGER NOT NULL,
-	policy_count        INTEGER NOT NULL,
+	policies_digest     TEXT    NOT NULL,
 	created_at          INTEGER NOT NULL,
 	mac                 BLOB    NOT NULL
 ) STRICT, WITHOUT ROWID;
