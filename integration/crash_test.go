@@ -88,7 +88,7 @@ func (s site) with(ctx context.Context, f func(*kms.Service, *hsm.Token) error) 
 		return err
 	}
 	defer func() { _ = token.Close() }()
-	config := kms.Config{Store: store, Device: token, Table: ops.Table()}
+	config := kms.Config{Store: store, Device: token, Table: ops.Table(), Sweep: s.preload}
 	if meta, err := store.Meta(ctx); err != nil || !meta.Ready {
 		if err := kms.Initialise(ctx, config, kms.Identity{Account: "111122223333", Region: "us-east-1"}); err != nil {
 			return err
