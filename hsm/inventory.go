@@ -64,7 +64,7 @@ func (t *Token) Inventory(ctx context.Context) ([]device.Object, error) {
 // it costs two listings however many there are. On other tokens it lists none: there only an inventory finds them.
 func (t *Token) HalfMade(ctx context.Context) ([]device.Object, error) {
 	if !t.prof.valueLast {
-		return nil, nil
+		return nil, ctx.Err()
 	}
 	var half []device.Object
 	err := t.attempt(ctx, func(e *epoch) error {
