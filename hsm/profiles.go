@@ -52,8 +52,6 @@ type profile struct {
 	// valueLast tells that C_GenerateKey writes the template first, and the value together with LOCAL and
 	// CKA_CHECK_VALUE last: killed in between, it leaves an object that hides a value it does not have.
 	valueLast bool
-	// listingTears tells that an object is damaged when another thread lists objects while it is made; see shelf.
-	listingTears bool
 }
 
 // fact is what one column of a row states.

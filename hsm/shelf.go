@@ -11,6 +11,7 @@ import (
 // C_FindObjectsInit reads every file that has changed. A listing that meets a file just emptied declares the object
 // invalid: C_GenerateKey answers CKR_GENERAL_ERROR, the file stays, without id or value, and this process never lists it
 // again, so that only the next one can remove it. One that meets a file half written makes the object lose attributes.
+// Other modules need it no more than it hurts them: keys are made and listed rarely.
 type shelf struct {
 	door turn // held by a change as long as it lasts, by a listing for a moment
 
@@ -82,9 +83,6 @@ func (t *Token) changing(run func() error) error {
 
 // shelved waits no longer than would make its own call count as lost: the one that hangs is another.
 func (t *Token) shelved(run func() error, begin func(context.Context) error, end func()) error {
-	if !t.prof.listingTears {
-		return run()
-	}
 	ctx, cancel := context.WithTimeout(context.Background(), t.cfg.CallTimeout/2)
 	defer cancel()
 	if err := begin(ctx); err != nil {

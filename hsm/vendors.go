@@ -65,7 +65,6 @@ var profiles = []profile{
 		wrapMechanisms: standardWraps,
 		kwp:            ckmAESKeyWrapPad,
 		valueLast:      true,
-		listingTears:   true,
 	},
 	{
 		name:    "cloudhsm",
