@@ -26,6 +26,7 @@ func parameterSet(header string) string {
 func FuzzVerify(f *testing.F) {
 	raw := wire(signed(f, signer, noon), signedBody)
 	f.Add(uint16(0), uint8(0), "")
+	f.Add(uint16(len("POST ")), uint8(len("/")), "https://kms.example.com:8443") // an absolute target without a path
 	for _, c := range tamperings {
 		f.Add(uint16(strings.Index(raw, c.from)), uint8(len(c.from)), c.to)
 	}
@@ -53,13 +54,14 @@ func read(raw string) (*http.Request, []byte, bool) {
 	return r, body, err == nil
 }
 
-// meaning is what a handler sees of the signed parts.
+// meaning is what a handler sees of the signed parts. No path is the path "/" (RFC 3986, section 6.2.3): an absolute target
+// may have none.
 func meaning(t testing.TB, raw string) string {
 	r, body, ok := read(raw)
 	if !ok {
 		t.Fatal("cannot be read")
 	}
-	parts := []string{r.Method, path.Clean(r.URL.Path), r.URL.Query().Encode(), r.Host, string(body)}
+	parts := []string{r.Method, path.Clean("/" + r.URL.Path), r.URL.Query().Encode(), r.Host, string(body)}
 	for _, name := range sortedNames(r.Header) {
 		if lower := strings.ToLower(name); lower == "content-type" || strings.HasPrefix(lower, "x-amz-") {
 			parts = append(parts, name+": "+strings.Join(strings.Fields(strings.Join(r.Header[name], "\x00")), " "))
