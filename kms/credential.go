@@ -21,20 +21,16 @@ type Credential struct {
 	Fingerprint string
 }
 
-// decoySecret is the secret of access keys that there are not.
-const decoySecret = "0000000000000000000000000000000000000000"
-
 // Credential is what an access key id stands for: an access key, or with a session's token its temporary credentials
 // (AWS STS, "Using temporary credentials with AWS resources"). It must be asked for every request: an answer holds only
 // until something changes.
 //
 // UnrecognizedClientException for an id that is not known or not in use, for a user, role or account that is not, and for
-// a token that is none, or revoked, or of another id; ExpiredTokenException; else an error of the service's own. With
-// every error comes a secret that nobody has, so that a signature can be computed all the same.
+// a token that is none, or revoked, or of another id; ExpiredTokenException; else an error of the service's own.
 func (s *Service) Credential(ctx context.Context, id AccessKeyID, sessionToken string) (Credential, error) {
 	c, err := s.credential(ctx, id, sessionToken)
 	if err != nil {
-		return Credential{Secret: secret.New([]byte(decoySecret))}, s.credentialError(ctx, id, err)
+		return Credential{}, s.credentialError(ctx, id, err)
 	}
 	return c, nil
 }

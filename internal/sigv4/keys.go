@@ -40,24 +40,25 @@ func NewKeys(limit int) *Keys {
 // secret does, such as a row's version; secret is asked for only when no key of that fingerprint is remembered, and its
 // error is returned as it is.
 func (k *Keys) Key(r Request, fingerprint string, secret func() ([]byte, error)) (Key, error) {
-	return k.lookUp(keyID{r.AccessKeyID(), r.Scope()}, fingerprint, r, func() (Key, error) {
-		octets, err := secret()
-		if err != nil {
-			return Key{}, err
-		}
-		return SigningKey(octets, r.Scope()), nil
-	})
-}
-
-// Unknown is the key for a request whose access key does not exist: looked up, derived and used like any other, so that
-// the time tells nothing, but it verifies nothing.
-func (k *Keys) Unknown(r Request) Key {
-	key, _ := k.lookUp(keyID{scope: r.Scope()}, "", r, func() (Key, error) {
-		derived := SigningKey([]byte("there is no such access key"), r.Scope())
-		derived.known = false
-		return derived, nil
-	})
-	return key
+	id := keyID{r.AccessKeyID(), r.Scope()}
+	k.mu.Lock()
+	entry, found := k.entries[id]
+	drops := k.drops
+	k.mu.Unlock()
+	if found && entry.fingerprint == fingerprint {
+		return entry.key, nil
+	}
+	octets, err := secret()
+	if err != nil {
+		return Key{}, err
+	}
+	key := SigningKey(octets, r.Scope())
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.drops == drops {
+		k.rememberLocked(id, keyEntry{fingerprint, key}, r.received)
+	}
+	return key, nil
 }
 
 // Drop forgets the keys of an access key, as when it is disabled or deleted.
@@ -77,26 +78,6 @@ func (k *Keys) Len() int {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	return len(k.entries)
-}
-
-func (k *Keys) lookUp(id keyID, fingerprint string, r Request, derive func() (Key, error)) (Key, error) {
-	k.mu.Lock()
-	entry, found := k.entries[id]
-	drops := k.drops
-	k.mu.Unlock()
-	if found && entry.fingerprint == fingerprint {
-		return entry.key, nil
-	}
-	key, err := derive()
-	if err != nil {
-		return Key{}, err
-	}
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if k.drops == drops {
-		k.rememberLocked(id, keyEntry{fingerprint, key}, r.received)
-	}
-	return key, nil
 }
 
 // rememberLocked drops the keys of days on which nothing can be signed any more, and any one where that is not enough:

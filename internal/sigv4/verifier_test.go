@@ -118,24 +118,23 @@ func TestARequestKeepsWhatWasSigned(t *testing.T) {
 func BenchmarkVerify(b *testing.B) {
 	v, keys, raw := verifier(b, kms), sigv4.NewKeys(0), signed(b, signer, noon)
 	body := []byte(signedBody)
-	check := func(b *testing.B, key func(sigv4.Request) sigv4.Key, want bool) {
+	check := func(b *testing.B, key func(sigv4.Request) sigv4.Key) {
 		b.ReportAllocs()
 		for b.Loop() {
 			request, err := v.Parse(raw, noon)
 			if err != nil {
 				b.Fatal(err)
 			}
-			if err := request.Verify(key(request), body); (err == nil) != want {
+			if err := request.Verify(key(request), body); err != nil {
 				b.Fatal(err)
 			}
 		}
 	}
 	b.Run("cached key", func(b *testing.B) {
-		check(b, func(r sigv4.Request) sigv4.Key { return mustCached(b, keys, r) }, true)
+		check(b, func(r sigv4.Request) sigv4.Key { return mustCached(b, keys, r) })
 	})
-	b.Run("unknown access key", func(b *testing.B) { check(b, keys.Unknown, false) })
 	b.Run("derived key", func(b *testing.B) {
-		check(b, func(r sigv4.Request) sigv4.Key { return sigv4.SigningKey([]byte(exampleSecret), r.Scope()) }, true)
+		check(b, func(r sigv4.Request) sigv4.Key { return sigv4.SigningKey([]byte(exampleSecret), r.Scope()) })
 	})
 }
 

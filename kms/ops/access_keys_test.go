@@ -28,7 +28,7 @@ func (b *bench) authenticate(id string, secret api.SecretText, token api.SecretT
 	if err == nil && string(c.Secret.Reveal()) != string(secret) {
 		b.t.Errorf("the secret of %s is another one", id)
 	}
-	if err != nil && (string(c.Secret.Reveal()) == string(secret) || c.Secret.Len() != 40 || c.Caller != (kms.Caller{})) {
+	if err != nil && (c.Secret.Len() != 0 || c.Caller != (kms.Caller{})) {
 		b.t.Errorf("%s is refused, and comes with %d octets of a secret and caller %+v", id, c.Secret.Len(), c.Caller)
 	}
 	return c.Caller, err

@@ -22,7 +22,7 @@ var listAliases = kms.Operation[*api.ListAliasesInput, *api.ListAliasesOutput]{
 		if in.KeyID != nil {
 			only = c.Key(0).ID()
 		}
-		page, err := readPage(listOfAliases, in.Marker, in.PageSize(), source[kms.AliasRow]{
+		page, err := readPage(listOfAliases.of(string(c.Caller().Account), string(only)), in.Marker, in.PageSize(), source[kms.AliasRow]{
 			read: func(after string, limit int) ([]kms.AliasRow, error) {
 				return c.Store().Aliases(ctx, c.Caller().Account, only, after, limit)
 			},

@@ -30,7 +30,7 @@ var listGrants = kms.Operation[*api.ListGrantsInput, *api.ListGrantsOutput]{
 		if err != nil {
 			return nil, err
 		}
-		page, err := readPage(listOfGrants, in.Marker, in.PageSize(), grants)
+		page, err := readPage(listOfGrants.of(c.Key(0).ARN(), text(in.GranteePrincipal), text(in.GrantID)), in.Marker, in.PageSize(), grants)
 		if err != nil {
 			return nil, err
 		}

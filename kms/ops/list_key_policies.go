@@ -14,9 +14,9 @@ var listKeyPolicies = kms.Operation[*api.ListKeyPoliciesInput, *api.ListKeyPolic
 		return []kms.Target{kms.KeyOnly(in.KeyID, "kms:ListKeyPolicies")}
 	},
 	Admit: kms.Admit[*api.ListKeyPoliciesInput]{States: []kms.StateRule{kms.StatesAny}},
-	Run: func(_ context.Context, _ *kms.Call, in *api.ListKeyPoliciesInput) (*api.ListKeyPoliciesOutput, error) {
+	Run: func(_ context.Context, c *kms.Call, in *api.ListKeyPoliciesInput) (*api.ListKeyPoliciesOutput, error) {
 		names := inMemory([]string{api.DefaultPolicyName}, func(name string) string { return name })
-		page, err := readPage(listOfPolicies, in.Marker, in.PageSize(), names)
+		page, err := readPage(listOfPolicies.of(c.Key(0).ARN()), in.Marker, in.PageSize(), names)
 		if err != nil {
 			return nil, err
 		}

@@ -23,7 +23,7 @@ var listKeyRotations = kms.Operation[*api.ListKeyRotationsInput, *api.ListKeyRot
 		if in.Include() == keyspec.RotationsOnly {
 			generations = generations[1:] // the first material came by no rotation
 		}
-		page, err := readPage(listOfRotations, in.Marker, in.PageSize(), inMemory(generations, generationNumber))
+		page, err := readPage(listOfRotations.of(c.Key(0).ARN(), string(in.Include())), in.Marker, in.PageSize(), inMemory(generations, generationNumber))
 		if err != nil {
 			return nil, err
 		}

@@ -13,7 +13,7 @@ var listKeys = kms.Operation[*api.ListKeysInput, *api.ListKeysOutput]{
 	Targets: func(*api.ListKeysInput) []kms.Target { return []kms.Target{kms.NoKey("kms:ListKeys")} },
 	Run: func(ctx context.Context, c *kms.Call, in *api.ListKeysInput) (*api.ListKeysOutput, error) {
 		account := c.Caller().Account
-		page, err := readPage(listOfKeys, in.Marker, in.PageSize(), source[kms.KeyRow]{
+		page, err := readPage(listOfKeys.of(string(account)), in.Marker, in.PageSize(), source[kms.KeyRow]{
 			read: func(after string, limit int) ([]kms.KeyRow, error) {
 				return c.Store().Keys(ctx, account, kms.KeyID(after), limit)
 			},

@@ -16,7 +16,7 @@ var listPrincipalPolicies = kms.Operation[*api.ListPrincipalPoliciesInput, *api.
 	},
 	Run: func(_ context.Context, c *kms.Call, in *api.ListPrincipalPoliciesInput) (*api.ListPrincipalPoliciesOutput, error) {
 		name := func(row kms.PrincipalPolicyRow) string { return row.Name }
-		page, err := readPage(listOfPrincipalPolicies, in.Marker, in.PageSize(), inMemory(c.Principal(0).Policies(), name))
+		page, err := readPage(listOfPrincipalPolicies.of(string(c.Principal(0).Row().ID)), in.Marker, in.PageSize(), inMemory(c.Principal(0).Policies(), name))
 		if err != nil {
 			return nil, err
 		}

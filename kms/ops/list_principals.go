@@ -17,7 +17,7 @@ var listPrincipals = kms.Operation[*api.ListPrincipalsInput, *api.ListPrincipals
 		return []kms.Target{kms.NoKey("keyhold:ListPrincipals")}
 	},
 	Run: func(ctx context.Context, c *kms.Call, in *api.ListPrincipalsInput) (*api.ListPrincipalsOutput, error) {
-		page, err := readPage(listOfPrincipals, in.Marker, in.PageSize(), source[kms.PrincipalRow]{
+		page, err := readPage(listOfPrincipals.of(string(c.Caller().Account), text(in.Kind)), in.Marker, in.PageSize(), source[kms.PrincipalRow]{
 			read: func(after string, limit int) ([]kms.PrincipalRow, error) {
 				return principalsAfter(ctx, c, text(in.Kind), kms.PrincipalID(after), limit)
 			},

@@ -15,7 +15,7 @@ var listResourceTags = kms.Operation[*api.ListResourceTagsInput, *api.ListResour
 	},
 	Admit: kms.Admit[*api.ListResourceTagsInput]{States: []kms.StateRule{kms.StatesAny}},
 	Run: func(_ context.Context, c *kms.Call, in *api.ListResourceTagsInput) (*api.ListResourceTagsOutput, error) {
-		page, err := readPage(listOfTags, in.Marker, in.PageSize(), inMemory(c.Key(0).Tags(), tagPosition))
+		page, err := readPage(listOfTags.of(c.Key(0).ARN()), in.Marker, in.PageSize(), inMemory(c.Key(0).Tags(), tagPosition))
 		if err != nil {
 			return nil, err
 		}

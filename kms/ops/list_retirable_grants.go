@@ -20,7 +20,7 @@ var listRetirableGrants = kms.Operation[*api.ListRetirableGrantsInput, *api.List
 		if err != nil {
 			return nil, err
 		}
-		page, err := readPage(listOfRetirableGrants, in.Marker, in.PageSize(), source[kms.GrantRow]{
+		page, err := readPage(listOfRetirableGrants.of(retiring), in.Marker, in.PageSize(), source[kms.GrantRow]{
 			read: func(after string, limit int) ([]kms.GrantRow, error) {
 				grant, key, _ := strings.Cut(after, "/")
 				return c.Store().RetirableGrants(ctx, retiring, kms.GrantID(grant), kms.KeyID(key), limit)

@@ -1,6 +1,7 @@
 package ops
 
 import (
+	"crypto/sha256"
 	"encoding/base64"
 	"fmt"
 	"slices"
@@ -9,12 +10,15 @@ import (
 	"github.com/keyhold/keyhold/kms/api"
 )
 
-// A marker is the key of the last entry of a page, after a version and the list's name, in base64url: opaque to
-// clients, and of no use to another list. It is no secret and carries no authority: whoever makes one up only chooses
-// where a list goes on.
-const markerVersion = "1:"
+// A marker is the key of the last entry of a page, after a digest of it and of the list, in base64url: opaque to
+// clients, and refused by another list, for another account, key or filter, and when it was cut or altered. It is no
+// secret and carries no authority: whoever makes one up only chooses where the list that is theirs to read goes on.
+const (
+	markerLabel  = "keyhold marker 2"
+	markerDigest = 8 // octets
+)
 
-// list is the name of a list, which its markers bear.
+// list is what a list is of and whose it is, as its markers are bound to it.
 type list string
 
 // The lists.
@@ -37,7 +41,14 @@ type page[T any] struct {
 	next string // empty on the last page
 }
 
-func (l list) prefix() string { return markerVersion + string(l) + ":" }
+// of is the list of one account, key, principal or filter. The parts have no NUL: they are ids or were validated.
+func (l list) of(parts ...string) list { return l + list("\x00"+strings.Join(parts, "\x00")) }
+
+// digest is what a marker of the list begins with.
+func (l list) digest(key string) []byte {
+	sum := sha256.Sum256([]byte(fmt.Sprintf("%s\x00%d\x00%s\x00%s", markerLabel, len(l), l, key)))
+	return sum[:markerDigest]
+}
 
 // source is where the entries of a list come from: a reader in ascending order of key, and the key of an entry.
 type source[T any] struct {
@@ -60,7 +71,7 @@ func readPage[T any](l list, marker *string, size int, from source[T]) (page[T],
 }
 
 func (l list) newMarker(key string) string {
-	return base64.RawURLEncoding.EncodeToString([]byte(l.prefix() + key))
+	return base64.RawURLEncoding.EncodeToString(append(l.digest(key), key...))
 }
 
 func (l list) parseMarker(marker *string) (string, error) {
@@ -68,8 +79,11 @@ func (l list) parseMarker(marker *string) (string, error) {
 		return "", nil
 	}
 	raw, err := base64.RawURLEncoding.Strict().DecodeString(*marker)
-	after, ok := strings.CutPrefix(string(raw), l.prefix())
-	if err != nil || !ok || after == "" {
+	if err != nil || len(raw) <= markerDigest {
+		return "", api.InvalidMarker()
+	}
+	after := string(raw[markerDigest:])
+	if l.newMarker(after) != *marker {
 		return "", api.InvalidMarker()
 	}
 	return after, nil

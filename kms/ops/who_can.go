@@ -19,7 +19,8 @@ var whoCan = kms.Operation[*api.WhoCanInput, *api.WhoCanOutput]{
 		States: []kms.StateRule{kms.StatesAny},
 	},
 	Run: func(ctx context.Context, c *kms.Call, in *api.WhoCanInput) (*api.WhoCanOutput, error) {
-		after, err := listOfAccess.parseMarker(in.Marker)
+		list := listOfAccess.of(c.Key(0).ARN(), *in.Action)
+		after, err := list.parseMarker(in.Marker)
 		if err != nil {
 			return nil, err
 		}
@@ -31,7 +32,7 @@ var whoCan = kms.Operation[*api.WhoCanInput, *api.WhoCanOutput]{
 		}
 		out := &api.WhoCanOutput{Principals: []api.PrincipalAccess{}, Truncated: next != ""}
 		if out.Truncated {
-			out.NextMarker = listOfAccess.newMarker(next)
+			out.NextMarker = list.newMarker(next)
 		}
 		for _, a := range found {
 			out.Principals = append(out.Principals, api.PrincipalAccess{
