@@ -21,7 +21,7 @@ const reloadAfter = 10 * time.Second
 type TLS struct {
 	// Certificate, which those of intermediate authorities follow, and Key are required.
 	Certificate, Key string
-	// ClientCA holds the authorities whose certificates clients must have. It is read once. "": clients need none.
+	// ClientCA holds the authorities whose certificates clients must have. "": clients need none.
 	ClientCA string
 	// Now is the clock, required.
 	Now func() time.Time
@@ -29,8 +29,9 @@ type TLS struct {
 	Logger *slog.Logger
 }
 
-// Config is TLS 1.2 or newer with the certificate, which is read again when its files change. Files that cannot be used
-// are refused at the start; later the certificate that is in use stays, and the log says why.
+// Config is TLS 1.2 or newer with the files, which are read again when one of them changes; connections that there are
+// keep what they began with. Files that cannot be used are refused at the start; later those that are in use stay, and
+// the log says why.
 func (t TLS) Config() (*tls.Config, error) {
 	if t.Now == nil {
 		return nil, errors.New("configure TLS: it needs a clock")
@@ -42,40 +43,17 @@ func (t TLS) Config() (*tls.Config, error) {
 	if err := r.load(); err != nil {
 		return nil, err
 	}
-	config := &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: r.certificate, Time: t.Now}
-	if t.ClientCA == "" {
-		return config, nil
-	}
-	authorities, err := readAuthorities(t.ClientCA)
-	if err != nil {
-		return nil, fmt.Errorf("read the authorities of client certificates: %w", err)
-	}
-	config.ClientCAs, config.ClientAuth = authorities, tls.RequireAndVerifyClientCert
-	return config, nil
+	return &tls.Config{MinVersion: tls.VersionTLS12, GetConfigForClient: r.config}, nil
 }
 
-func readAuthorities(path string) (*x509.CertPool, error) {
-	if err := ownership.Check(path); err != nil {
-		return nil, err
-	}
-	pem, err := os.ReadFile(path)
-	if err != nil {
-		return nil, err
-	}
-	pool := x509.NewCertPool()
-	if !pool.AppendCertsFromPEM(pem) {
-		return nil, fmt.Errorf("%s holds no certificate in PEM", path)
-	}
-	return pool, nil
-}
-
-// reloader keeps a certificate as new as its files.
+// reloader keeps a configuration as new as its files. Each has session tickets of its own, so that no session outlives
+// the authority that its client was let in by.
 type reloader struct {
 	files TLS
 
 	mu      sync.Mutex
-	current *tls.Certificate
-	stamps  [2]stamp
+	current *tls.Config
+	stamps  [3]stamp
 	looked  time.Time
 }
 
@@ -85,7 +63,7 @@ type stamp struct {
 	size    int64
 }
 
-func (r *reloader) certificate(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+func (r *reloader) config(*tls.ClientHelloInfo) (*tls.Config, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if now := r.files.Now(); now.Sub(r.looked) >= reloadAfter {
@@ -104,7 +82,7 @@ func (r *reloader) reloadLocked() {
 		r.files.Logger.Error("the new certificate cannot be used; the one before stays", "error", err)
 		return
 	}
-	r.files.Logger.Info("a new certificate is in use", "expires", r.current.Leaf.NotAfter)
+	r.files.Logger.Info("a new certificate is in use", "expires", r.current.Certificates[0].Leaf.NotAfter)
 }
 
 func (r *reloader) load() error {
@@ -119,21 +97,22 @@ func (r *reloader) loadLocked() error {
 	if err != nil {
 		return fmt.Errorf("look at the server's certificate: %w", err)
 	}
-	for _, path := range []string{r.files.Certificate, r.files.Key} {
-		if err := ownership.Check(path); err != nil {
-			return fmt.Errorf("check the server's certificate: %w", err)
-		}
-	}
-	pair, err := tls.LoadX509KeyPair(r.files.Certificate, r.files.Key)
+	config, err := r.files.read()
 	if err != nil {
-		return fmt.Errorf("read the server's certificate %s and its key %s: %w", r.files.Certificate, r.files.Key, err)
+		return err
 	}
-	r.current, r.stamps, r.looked = &pair, stamps, r.files.Now()
+	r.current, r.stamps, r.looked = config, stamps, r.files.Now()
 	return nil
 }
 
-func (r *reloader) stat() (stamps [2]stamp, err error) {
-	for i, path := range []string{r.files.Certificate, r.files.Key} {
+// paths are the files, of which the last need not be named.
+func (t TLS) paths() [3]string { return [...]string{t.Certificate, t.Key, t.ClientCA} }
+
+func (r *reloader) stat() (stamps [3]stamp, err error) {
+	for i, path := range r.files.paths() {
+		if path == "" {
+			continue
+		}
 		info, err := os.Stat(path)
 		if err != nil {
 			return stamps, err
@@ -144,4 +123,42 @@ func (r *reloader) stat() (stamps [2]stamp, err error) {
 		stamps[i] = stamp{info.ModTime(), info.Size()}
 	}
 	return stamps, nil
+}
+
+// read is the configuration that the files are.
+func (t TLS) read() (*tls.Config, error) {
+	for _, path := range []string{t.Certificate, t.Key} {
+		if err := ownership.Check(path); err != nil {
+			return nil, fmt.Errorf("check the server's certificate: %w", err)
+		}
+	}
+	pair, err := tls.LoadX509KeyPair(t.Certificate, t.Key)
+	if err != nil {
+		return nil, fmt.Errorf("read the server's certificate %s and its key %s: %w", t.Certificate, t.Key, err)
+	}
+	config := &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{pair}, Time: t.Now,
+		NextProtos: []string{"h2", "http/1.1"}}
+	if t.ClientCA == "" {
+		return config, nil
+	}
+	if config.ClientCAs, err = readAuthorities(t.ClientCA); err != nil {
+		return nil, fmt.Errorf("read the authorities of client certificates: %w", err)
+	}
+	config.ClientAuth = tls.RequireAndVerifyClientCert
+	return config, nil
+}
+
+func readAuthorities(path string) (*x509.CertPool, error) {
+	if err := ownership.Check(path); err != nil {
+		return nil, err
+	}
+	pem, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(pem) {
+		return nil, fmt.Errorf("%s holds no certificate in PEM", path)
+	}
+	return pool, nil
 }

@@ -70,6 +70,16 @@ func (a authority) certify(serial int64) (cert, key []byte) {
 	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: octets})
 }
 
+// pair is a client's certificate.
+func (a authority) pair() tls.Certificate {
+	a.t.Helper()
+	c, err := tls.X509KeyPair(a.certify(7))
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	return c
+}
+
 func (a authority) pool() *x509.CertPool {
 	a.t.Helper()
 	cert, err := x509.ParseCertificate(a.cert.Raw)
@@ -102,6 +112,19 @@ func (f files) write(cert, key []byte) {
 	}
 }
 
+// trusts writes the authorities of clients.
+func (f *files) trusts(authorities ...authority) {
+	f.t.Helper()
+	var text []byte
+	for _, a := range authorities {
+		text = append(text, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: a.cert.Raw})...)
+	}
+	f.ClientCA = filepath.Join(filepath.Dir(f.Certificate), "ca.pem")
+	if err := os.WriteFile(f.ClientCA, text, 0o600); err != nil {
+		f.t.Fatal(err)
+	}
+}
+
 func (f files) config() *tls.Config {
 	f.t.Helper()
 	config, err := f.Config()
@@ -114,17 +137,25 @@ func (f files) config() *tls.Config {
 // shown is the serial number of the certificate that a new handshake shows; 0 when there is no connection.
 func (b *bench) shown(address string, a authority, mine ...tls.Certificate) int64 {
 	b.t.Helper()
-	c, err := tls.Dial("tcp", address, &tls.Config{RootCAs: a.pool(), ServerName: "kms.example.test", Time: b.clock.Now, Certificates: mine})
+	serial, _ := b.shownWith(address, &tls.Config{RootCAs: a.pool(), ServerName: "kms.example.test", Time: b.clock.Now, Certificates: mine})
+	return serial
+}
+
+// shownWith tells too whether an earlier session was taken up again.
+func (b *bench) shownWith(address string, client *tls.Config) (serial int64, resumed bool) {
+	b.t.Helper()
+	c, err := tls.Dial("tcp", address, client)
 	if err != nil {
-		return 0
+		return 0, false
 	}
 	defer func() { _ = c.Close() }()
 	_ = c.SetDeadline(time.Now().Add(patience))
 	_, _ = io.WriteString(c, b.signed("TrentService.ListKeys", `{}`).text("POST / HTTP/1.1", `{}`, "Content-Length: 2", "Connection: close"))
 	if answer, err := io.ReadAll(c); err != nil || !bytes.HasPrefix(answer, []byte("HTTP/1.1 200")) {
-		return 0
+		return 0, false
 	}
-	return c.ConnectionState().PeerCertificates[0].SerialNumber.Int64()
+	state := c.ConnectionState()
+	return state.PeerCertificates[0].SerialNumber.Int64(), state.DidResume
 }
 
 func TestANewCertificateIsUsedWithoutARestart(t *testing.T) {
@@ -201,30 +232,52 @@ func TestClientsMustHaveACertificateWhereTheServerSaysSo(t *testing.T) {
 	b := newBench(t)
 	a, other, f := newAuthority(t, b.clock.Now()), newAuthority(t, b.clock.Now()), b.files()
 	f.write(a.certify(1001))
-	f.ClientCA = filepath.Join(t.TempDir(), "ca.pem")
-	if err := os.WriteFile(f.ClientCA, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: a.cert.Raw}), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	f.trusts(a)
 	address := b.serve(httpapi.Server{TLS: f.config()})
-	pair := func(by authority) tls.Certificate {
-		c, err := tls.X509KeyPair(by.certify(7))
-		if err != nil {
-			t.Fatal(err)
-		}
-		return c
-	}
-	if got := b.shown(address, a, pair(a)); got != 1001 {
+	if got := b.shown(address, a, a.pair()); got != 1001 {
 		t.Errorf("who has a certificate is not answered: %d", got)
 	}
 	if got := b.shown(address, a); got != 0 {
 		t.Error("who has no certificate is answered")
 	}
-	if got := b.shown(address, a, pair(other)); got != 0 {
+	if got := b.shown(address, a, other.pair()); got != 0 {
 		t.Error("who has another authority's certificate is answered")
 	}
 	b.clock.Advance(25 * time.Hour)
-	if got := b.shown(address, a, pair(a)); got != 0 {
+	if got := b.shown(address, a, a.pair()); got != 0 {
 		t.Error("who has a certificate of yesterday is answered")
+	}
+}
+
+func TestAnAuthorityThatIsTakenAwayLetsNobodyInAnyMore(t *testing.T) {
+	b := newBench(t)
+	a, other, f := newAuthority(t, b.clock.Now()), newAuthority(t, b.clock.Now()), b.files()
+	f.write(a.certify(1001))
+	f.trusts(a, other)
+	address := b.serve(httpapi.Server{TLS: f.config()})
+	kept := tls.NewLRUClientSessionCache(4) // a session that is taken up again shows no certificate
+	mine := &tls.Config{RootCAs: a.pool(), ServerName: "kms.example.test", Time: b.clock.Now, Certificates: []tls.Certificate{other.pair()},
+		ClientSessionCache: kept}
+	if got, resumed := b.shownWith(address, mine); got != 1001 || resumed {
+		t.Fatalf("who has a certificate is not answered: %d, %t", got, resumed)
+	}
+	if got, resumed := b.shownWith(address, mine); got != 1001 || !resumed {
+		t.Fatalf("the session is not taken up again: %d, %t", got, resumed)
+	}
+	f.trusts(a)
+	b.clock.Advance(10 * time.Second)
+	if got, resumed := b.shownWith(address, mine); got != 0 {
+		t.Errorf("whose authority was taken away is answered, session taken up again: %t", resumed)
+	}
+	if got := b.shown(address, a, a.pair()); got != 1001 {
+		t.Errorf("whose authority is still there is not answered: %d", got)
+	}
+	if err := os.WriteFile(f.ClientCA, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	b.clock.Advance(10 * time.Second)
+	if got := b.shown(address, a, a.pair()); got != 1001 || !strings.Contains(b.log.String(), "holds no certificate in PEM") {
+		t.Errorf("with an empty file of authorities the ones before do not stay: %d", got)
 	}
 }
 
