@@ -144,7 +144,7 @@ type ListedGrant struct {
 func (c *Call) AuthenticGrants(ctx context.Context, rows []GrantRow) ([]ListedGrant, error) {
 	var list []ListedGrant
 	for _, row := range rows {
-		shape, err := c.service.authenticGrant(ctx, row)
+		shape, err := c.service.provenGrant(ctx, row)
 		var key *Key
 		if err == nil {
 			key, err = c.service.key(ctx, row.KeyID)

@@ -86,7 +86,7 @@ func (s *Service) grantsTo(ctx context.Context, id granteeID) (*grantList, error
 		}
 		grants := &grantList{}
 		for _, row := range rows {
-			shape, err := s.authenticGrant(ctx, row)
+			shape, err := s.provenGrant(ctx, row)
 			if _, tampered := isTampered(err); tampered {
 				s.log.ErrorContext(ctx, "a grant is not counted", "error", err)
 				continue

@@ -85,6 +85,7 @@ type Service struct {
 	realm     Realm
 	meta      MetaRow
 	signer    rowSigner
+	proven    proven // grants
 	rows      map[string]Row
 	snapshots *snapshots
 	counters  *counters
