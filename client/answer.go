@@ -11,8 +11,8 @@ import (
 	"github.com/keyhold/keyhold/kms/api"
 )
 
-// decode reads the body of an answer of success.
-func decode(body []byte, out any) *failure {
+// decodeJSON reads the body of an answer of success.
+func decodeJSON(_ string, body []byte, out any) *failure {
 	if _, void := out.(*api.Void); void && len(body) == 0 {
 		return nil
 	}
@@ -62,15 +62,23 @@ type errorBody struct {
 	UpperMessage string `json:"Message"`
 }
 
+// faultJSON is the error in a body, empty when there is none.
+func faultJSON(body []byte) (b errorBody) {
+	if api.Decode(body, &b, api.IgnoreUnknown) != nil {
+		return errorBody{}
+	}
+	return b
+}
+
 // readError reads an answer that is no success.
-func readError(response *http.Response) *failure {
+func readError(w wire, response *http.Response) *failure {
 	body, err := readBody(response.Body, response.ContentLength)
 	defer secret.Wipe(body)
 	v := verdictOf(response.StatusCode)
 	if err != nil {
 		return fails(v, &StatusError{Status: response.StatusCode, detail: detail(response)})
 	}
-	e := apiError(response.Header, body)
+	e := apiError(response.Header, w.fault(body))
 	if e == nil {
 		return fails(v, &StatusError{Status: response.StatusCode, detail: detail(response)})
 	}
@@ -97,11 +105,7 @@ func verdictOf(status int) verdict {
 }
 
 // apiError is the error that an answer names in its body or in X-Amzn-Errortype, or nil.
-func apiError(header http.Header, body []byte) *api.Error {
-	var b errorBody
-	if api.Decode(body, &b, api.IgnoreUnknown) != nil {
-		b = errorBody{}
-	}
+func apiError(header http.Header, b errorBody) *api.Error {
 	for _, said := range []string{b.Type, b.Code, header.Get("X-Amzn-Errortype")} {
 		if name := errorName(said); name != "" {
 			message := b.Message

@@ -1,5 +1,6 @@
-// Package client speaks the AWS KMS API and Keyhold's own verbs beside it, to a Keyhold server or to AWS KMS: one typed
-// method for each operation, Signature Version 4, and repeats that never do a thing twice. It needs no C compiler.
+// Package client speaks the AWS KMS API, what Keyhold serves of AWS STS, and Keyhold's own verbs beside them, to a Keyhold
+// server or to AWS: one typed method for each operation, Signature Version 4, and repeats that never do a thing twice. It
+// needs no C compiler.
 //
 // A call is repeated, with exponential backoff and full jitter, when the server was throttling, when it failed (status
 // 500 and above), and when the connection failed. Whether a request that was sent took effect is unknown after a failure
@@ -12,7 +13,10 @@
 // wiped after use; the request's and the answer's own Sensitive members are the caller's to wipe, and what net/http and TLS
 // buffer is out of reach.
 //
-// AssumeRole and GetCallerIdentity belong to AWS STS, which speaks another protocol; they are not served here.
+// AssumeRole and GetCallerIdentity belong to AWS STS, which speaks another protocol and, at AWS, lives at another host: see
+// Config.STSEndpoint. Its errors have the names that KMS has for the same, such as AccessDeniedException for AccessDenied.
+//
+// Lists come in pages, which Pages goes through.
 package client
 
 import (
@@ -33,6 +37,7 @@ type Input interface{ Validate() error }
 type Client struct {
 	config   Config
 	endpoint *url.URL
+	sts      *url.URL // where AWS STS is
 	http     *http.Client
 	wallet   *wallet
 	ahead    atomic.Int64 // nanoseconds by which the server's clock is ahead, once it has been corrected for
@@ -41,11 +46,11 @@ type Client struct {
 // New makes a Client. It connects to nothing and asks for no credentials yet; it refuses a configuration that is
 // malformed, or that would send plaintext in clear over a network.
 func New(c Config) (*Client, error) {
-	c, endpoint, err := c.resolved()
+	c, places, err := c.resolved()
 	if err != nil {
 		return nil, err
 	}
-	return &Client{config: c, endpoint: endpoint, http: c.httpClient(), wallet: newWallet(c.Credentials, c.Now)}, nil
+	return &Client{config: c, endpoint: places.endpoint, sts: places.sts, http: c.httpClient(), wallet: newWallet(c.Credentials, c.Now)}, nil
 }
 
 // Close closes the connections that are idle. The Client can still be used.
@@ -70,7 +75,8 @@ func (c *Client) Call(ctx context.Context, operation string, in Input, out any) 
 	if err != nil {
 		return err
 	}
-	body, err := api.Encode(in)
+	w := row.wire()
+	body, err := w.encode(operation, in)
 	defer secret.Wipe(body)
 	if err != nil {
 		return &Error{Operation: operation, Err: err}
@@ -80,7 +86,7 @@ func (c *Client) Call(ctx context.Context, operation string, in Input, out any) 
 	}
 	p := newPayload(body)
 	defer p.wipe()
-	err = c.persist(ctx, &call{name: operation, target: row.api + operation, repeat: row.repeat.of(in), payload: p}, out)
+	err = c.persist(ctx, &call{name: operation, target: row.api + operation, wire: w, repeat: row.repeat.of(in), payload: p}, out)
 	if err != nil {
 		empty(out)
 		return err

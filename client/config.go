@@ -25,6 +25,9 @@ type Config struct {
 	// Endpoint is the server as https://host[:port], such as https://kms.example.com:8443; AWSEndpoint is that of AWS. There
 	// is no default: plaintexts do not go to a server that nobody named.
 	Endpoint string
+	// STSEndpoint is where AssumeRole and GetCallerIdentity go, in the form of Endpoint. "": Endpoint, where Keyhold serves
+	// them too; when Endpoint is an AWSEndpoint, that of AWS STS in its region.
+	STSEndpoint string
 	// Region is the one that signatures are for; the server must know it. "": what Region finds of the Environment that
 	// Credentials is, or of the zero one.
 	Region string
@@ -68,8 +71,38 @@ func AWSEndpoint(region string) string {
 	return "https://kms." + region + ".amazonaws.com"
 }
 
-// resolved is the configuration with its defaults, and the endpoint.
-func (c Config) resolved() (Config, *url.URL, error) {
+// stsEndpoint is the endpoint of AWS STS beside an AWSEndpoint (AWS General Reference, "AWS Security Token Service endpoints
+// and quotas"), and of any other host the same.
+func stsEndpoint(kms *url.URL) *url.URL {
+	sts := *kms
+	name, known := strings.CutPrefix(kms.Host, "kms.")
+	region, _, _ := strings.Cut(name, ".")
+	if known && AWSEndpoint(region) == kms.Scheme+"://"+kms.Host {
+		sts.Host = "sts." + name
+	}
+	return &sts
+}
+
+// places are where a client sends its requests.
+type places struct{ endpoint, sts *url.URL }
+
+// places parses the endpoints.
+func (c Config) places() (p places, err error) {
+	if c.Endpoint == "" {
+		return p, errors.New("name an endpoint, such as https://kms.example.com:8443")
+	}
+	if p.endpoint, err = c.parseEndpoint("endpoint", c.Endpoint); err != nil {
+		return p, err
+	}
+	p.sts = stsEndpoint(p.endpoint)
+	if c.STSEndpoint != "" {
+		p.sts, err = c.parseEndpoint("STS endpoint", c.STSEndpoint)
+	}
+	return p, err
+}
+
+// resolved is the configuration with its defaults, and the endpoints.
+func (c Config) resolved() (Config, places, error) {
 	if c.Retry.Attempts == 0 {
 		c.Retry.Attempts = defaultAttempts
 	}
@@ -89,20 +122,20 @@ func (c Config) resolved() (Config, *url.URL, error) {
 		c.Credentials = Environment{}
 	}
 	if err := c.check(); err != nil {
-		return Config{}, nil, fmt.Errorf("make a client: %w", err)
+		return Config{}, places{}, fmt.Errorf("make a client: %w", err)
 	}
 	c.UserAgent = strings.TrimSpace(c.UserAgent + " " + product)
-	endpoint, err := c.parseEndpoint()
+	to, err := c.places()
 	if err != nil {
-		return Config{}, nil, fmt.Errorf("make a client: %w", err)
+		return Config{}, places{}, fmt.Errorf("make a client: %w", err)
 	}
 	if c.Region == "" {
 		where, _ := c.Credentials.(Environment)
 		if c.Region, err = where.Region(); err != nil {
-			return Config{}, nil, fmt.Errorf("make a client: %w", err)
+			return Config{}, places{}, fmt.Errorf("make a client: %w", err)
 		}
 	}
-	return c, endpoint, nil
+	return c, to, nil
 }
 
 func (c Config) check() error {
@@ -134,22 +167,19 @@ func tooOld(c *tls.Config) bool {
 }
 
 // parseEndpoint does not repeat an endpoint that may have a password in it.
-func (c Config) parseEndpoint() (*url.URL, error) {
-	if c.Endpoint == "" {
-		return nil, errors.New("name an endpoint, such as https://kms.example.com:8443")
-	}
-	u, err := url.Parse(c.Endpoint)
+func (c Config) parseEndpoint(what, text string) (*url.URL, error) {
+	u, err := url.Parse(text)
 	switch {
 	case err != nil || u.Opaque != "" || u.Host == "" || u.Hostname() == "":
-		return nil, errors.New("the endpoint is not a URL such as https://kms.example.com:8443")
+		return nil, fmt.Errorf("the %s is not a URL such as https://kms.example.com:8443", what)
 	case u.User != nil:
-		return nil, errors.New("the endpoint must not hold a name or password; use access keys")
+		return nil, fmt.Errorf("the %s must not hold a name or password; use access keys", what)
 	case u.Path != "" && u.Path != "/" || u.RawQuery != "" || u.ForceQuery || u.Fragment != "":
-		return nil, fmt.Errorf("the endpoint %s has something behind the host; the API is served at / only", u.Redacted())
+		return nil, fmt.Errorf("the %s %s has something behind the host; the API is served at / only", what, u.Redacted())
 	case u.Scheme == "http" && !c.InsecurePlainHTTP && !isLoopback(u.Hostname()):
-		return nil, fmt.Errorf("the endpoint %s would send plaintexts in clear over the network; use https", u.Redacted())
+		return nil, fmt.Errorf("the %s %s would send plaintexts in clear over the network; use https", what, u.Redacted())
 	case u.Scheme != "http" && u.Scheme != "https":
-		return nil, fmt.Errorf("the endpoint's scheme is %q; use https", u.Scheme)
+		return nil, fmt.Errorf("the %s's scheme is %q; use https", what, u.Scheme)
 	}
 	return &url.URL{Scheme: u.Scheme, Host: u.Host, Path: "/"}, nil
 }

@@ -84,7 +84,7 @@ func TestCredentialsThatAreNotSupportedAreRefusedByName(t *testing.T) {
 		{"the other half", map[string]string{"AWS_SECRET_ACCESS_KEY": "hunter2"}, "[default]\n" + keys, "", "AWS_ACCESS_KEY_ID is not"},
 		{"half a profile", nil, "[default]\n" + idMember, "", "has only one of"},
 		{"a role", nil, "[default]\n" + keys, "[default]\nrole_arn = arn:x\n", `role_arn in profile "default" of`},
-		{"a process", nil, "", "[default]\ncredential_process = /bin/x hunter2\n", "credential_process in profile"},
+		{"a process beside single sign-on", nil, "", "[default]\nsso_session = x\ncredential_process = /bin/x\n", "sso_session in profile"},
 		{"single sign-on", nil, "", "[default]\nsso_session = x\n", "sso_session in profile"},
 		{"a login", nil, "", "[default]\nlogin_session = x\n", "login_session in profile"},
 		{"a container", map[string]string{"AWS_CONTAINER_CREDENTIALS_FULL_URI": "http://x"}, "", "", "AWS_CONTAINER_CREDENTIALS_FULL_URI is not supported"},

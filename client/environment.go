@@ -16,9 +16,12 @@ import (
 //   - the profile in the credentials file, AWS_SHARED_CREDENTIALS_FILE or ~/.aws/credentials;
 //   - the profile in the config file, AWS_CONFIG_FILE or ~/.aws/config.
 //
+// A profile may name a credential_process instead of keys: it is run without a shell, with a minute to end in, and again
+// before what it gave expires ("Process credential provider"). keyhold access-key session is one.
+//
 // The region is AWS_REGION, AWS_DEFAULT_REGION or the profile's. Other sources of credentials, such as roles, single
-// sign-on, processes, containers and instances, are not supported: where one is configured and would count, it is
-// refused by name rather than passed over. The zero value is ready for use.
+// sign-on, containers and instances, are not supported: where one is configured and would count, it is refused by name
+// rather than passed over. The zero value is ready for use.
 type Environment struct {
 	// Profile is the profile to read. "": AWS_PROFILE, or "default".
 	Profile string
@@ -37,19 +40,19 @@ var elsewhere = []string{"AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_CONTAINER_CREDENTIA
 // serve to assume it.
 var (
 	roleMembers  = []string{"role_arn", "source_profile", "credential_source", "web_identity_token_file"}
-	otherMembers = []string{"credential_process", "sso_session", "sso_start_url", "sso_account_id", "login_session"}
+	otherMembers = []string{"sso_session", "sso_start_url", "sso_account_id", "login_session"}
 )
 
 // Credentials implements Provider.
-func (e Environment) Credentials(context.Context) (Credentials, error) {
-	c, err := e.find()
+func (e Environment) Credentials(ctx context.Context) (Credentials, error) {
+	c, err := e.find(ctx)
 	if err != nil {
 		return Credentials{}, fmt.Errorf("find credentials: %w", err)
 	}
 	return c, nil
 }
 
-func (e Environment) find() (Credentials, error) {
+func (e Environment) find(ctx context.Context) (Credentials, error) {
 	id, key := e.getenv("AWS_ACCESS_KEY_ID"), e.getenv("AWS_SECRET_ACCESS_KEY")
 	switch {
 	case id != "" && key != "":
@@ -63,10 +66,10 @@ func (e Environment) find() (Credentials, error) {
 	if err != nil {
 		return Credentials{}, err
 	}
-	return e.inFiles(files)
+	return e.inFiles(ctx, files)
 }
 
-func (e Environment) inFiles(files []profileFile) (Credentials, error) {
+func (e Environment) inFiles(ctx context.Context, files []profileFile) (Credentials, error) {
 	name := e.profile()
 	for _, member := range roleMembers {
 		for _, f := range files {
@@ -84,6 +87,28 @@ func (e Environment) inFiles(files []profileFile) (Credentials, error) {
 			return Credentials{}, fmt.Errorf("profile %q of %s has only one of aws_access_key_id and aws_secret_access_key", name, f.path)
 		}
 	}
+	return e.inProcess(ctx, files)
+}
+
+// inProcess runs the profile's credential_process, unless there are none or the profile has credentials come from elsewhere.
+func (e Environment) inProcess(ctx context.Context, files []profileFile) (Credentials, error) {
+	name := e.profile()
+	for _, f := range files {
+		for _, member := range otherMembers {
+			if f.members[member] != "" {
+				return Credentials{}, fmt.Errorf("%s in profile %q of %s is not supported; put keys there, or into the environment", member, name, f.path)
+			}
+		}
+	}
+	for _, f := range files {
+		if command := f.members["credential_process"]; command != "" {
+			c, err := processCredentials(ctx, command)
+			if err != nil {
+				return c, fmt.Errorf("run the credential_process in profile %q of %s: %w", name, f.path, err)
+			}
+			return c, nil
+		}
+	}
 	return Credentials{}, e.none(files)
 }
 
@@ -92,11 +117,6 @@ func (e Environment) none(files []profileFile) error {
 	name, found := e.profile(), false
 	for _, f := range files {
 		found = found || f.found
-		for _, member := range otherMembers {
-			if f.members[member] != "" {
-				return fmt.Errorf("%s in profile %q of %s is not supported; put keys there, or into the environment", member, name, f.path)
-			}
-		}
 	}
 	for _, variable := range elsewhere {
 		if e.getenv(variable) != "" {

@@ -1,6 +1,7 @@
 package client_test
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -9,6 +10,7 @@ import (
 	"log"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"path/filepath"
 	"sync"
 	"testing"
@@ -26,7 +28,7 @@ import (
 const (
 	account    = "111122223333"
 	region     = "eu-central-1"
-	everything = `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":["kms:*","keyhold:*"],"Resource":"*"}}`
+	everything = `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":["kms:*","keyhold:*","sts:*"],"Resource":"*"}}`
 	trust      = `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":{"AWS":"` + account + `"},"Action":"sts:AssumeRole"}}`
 )
 
@@ -122,15 +124,27 @@ func newBench(t testing.TB) *bench {
 // lossy does what is asked, and then loses the answer with the connection, as often as b.lose says.
 func (b *bench) lossy(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		left, ok := b.lose.Load(r.Header.Get("X-Amz-Target"))
+		target := targetOf(r)
+		left, ok := b.lose.Load(target)
 		if !ok || left.(int) == 0 {
 			h.ServeHTTP(w, r)
 			return
 		}
-		b.lose.Store(r.Header.Get("X-Amz-Target"), left.(int)-1)
+		b.lose.Store(target, left.(int)-1)
 		h.ServeHTTP(httptest.NewRecorder(), r)
 		panic(http.ErrAbortHandler)
 	})
+}
+
+// targetOf is what is asked for, which forms say in their body.
+func targetOf(r *http.Request) string {
+	if target := r.Header.Get("X-Amz-Target"); target != "" {
+		return target
+	}
+	body, _ := io.ReadAll(r.Body)
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	form, _ := url.ParseQuery(string(body))
+	return prefixes[kms.STS] + form.Get("Action")
 }
 
 // config is that of a client which trusts the server.

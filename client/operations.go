@@ -28,10 +28,11 @@ func (r repeat) of(in Input) repeat {
 	return once
 }
 
-// The prefixes of X-Amz-Target.
+// The APIs, as the prefixes of X-Amz-Target. That of STS is never sent: its protocol names the operation in the form.
 const (
 	kms     = "TrentService."
 	keyhold = "Keyhold."
+	sts     = "AWSSecurityTokenServiceV20110615."
 )
 
 type operation struct {
@@ -39,7 +40,7 @@ type operation struct {
 	repeat repeat
 }
 
-// operations has a row for every operation of both APIs. What is the same when done again is so by the AWS KMS API
+// operations has a row for every operation of the three APIs. What is the same when done again is so by the AWS KMS API
 // reference: it answers success for a state that is already reached. CreateGrant says it of its Name. An alias or a tag
 // that is already as asked is not an error when it is updated, but is when it is created or deleted.
 var operations = map[string]operation{
@@ -103,6 +104,17 @@ var operations = map[string]operation{
 	"RevokeSessions":        {keyhold, same},
 	"UpdatePrincipal":       {keyhold, same},
 	"WhoCan":                {keyhold, look},
+
+	"AssumeRole":        {sts, look}, // a second session is one more that ends by itself
+	"GetCallerIdentity": {sts, look},
+}
+
+// wire is the protocol that the API speaks.
+func (o operation) wire() wire {
+	if o.api == sts {
+		return queryWire
+	}
+	return jsonWire
 }
 
 // lookUp finds the row, and refuses shapes that are not the operation's: the server would decode one of another as far

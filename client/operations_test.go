@@ -16,15 +16,13 @@ import (
 	"github.com/keyhold/keyhold/kms/ops"
 )
 
-// prefixes are those of X-Amz-Target.
-var prefixes = map[kms.API]string{kms.KMS: "TrentService.", kms.Keyhold: "Keyhold."}
+// prefixes are those of X-Amz-Target, and what stands for one where there is none.
+var prefixes = map[kms.API]string{kms.KMS: "TrentService.", kms.Keyhold: "Keyhold.", kms.STS: "AWSSecurityTokenServiceV20110615."}
 
-// rows are the operations of the server's table that have JSON shapes.
+// rows are the operations of the server's table.
 func rows() (of []kms.Description) {
 	for _, row := range ops.Table() {
-		if d := row.Describe(); d.Service != kms.STS {
-			of = append(of, d)
-		}
+		of = append(of, row.Describe())
 	}
 	return of
 }
@@ -207,7 +205,7 @@ func TestShapesOfAnotherOperationAreRefusedBeforeAnythingIsSent(t *testing.T) {
 		want      string
 	}{
 		{"no operation", "Sing", &api.EncryptInput{}, &api.EncryptOutput{}, "there is no such operation"},
-		{"one of STS", "AssumeRole", &api.AssumeRoleInput{}, &api.AssumeRoleOutput{}, "there is no such operation"},
+		{"another's of STS", "AssumeRole", &api.GetCallerIdentityInput{}, &api.AssumeRoleOutput{}, "want an *api.AssumeRoleInput"},
 		{"another's input", "DescribeKey", &api.EnableKeyInput{}, &api.DescribeKeyOutput{}, "want an *api.DescribeKeyInput"},
 		{"no input", "DescribeKey", nil, &api.DescribeKeyOutput{}, "want an *api.DescribeKeyInput"},
 		{"a nil input", "DescribeKey", (*api.DescribeKeyInput)(nil), &api.DescribeKeyOutput{}, "want an *api.DescribeKeyInput"},

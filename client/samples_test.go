@@ -37,6 +37,9 @@ func (b *bench) newSubject(name string) subject {
 
 // samples has a request for each operation that succeeds.
 var samples = map[string]func(s subject) client.Input{
+	"AssumeRole": func(s subject) client.Input {
+		return &api.AssumeRoleInput{RoleArn: &s.role, RoleSessionName: new("night+shift=1,2.@"), DurationSeconds: new(int32(900))}
+	},
 	"CancelKeyDeletion": func(s subject) client.Input { return &api.CancelKeyDeletionInput{KeyID: &s.pending} },
 	"CreateAccessKey":   func(s subject) client.Input { return &api.CreateAccessKeyInput{Principal: &s.user} },
 	"CreateAccount":     func(subject) client.Input { return &api.CreateAccountInput{Name: new("the lab")} },
@@ -85,6 +88,7 @@ var samples = map[string]func(s subject) client.Input{
 		return &api.GenerateDataKeyWithoutPlaintextInput{KeyID: &s.key, KeySpec: new(keyspec.AES256)}
 	},
 	"GenerateRandom":       func(subject) client.Input { return &api.GenerateRandomInput{NumberOfBytes: new(int32(32))} },
+	"GetCallerIdentity":    func(subject) client.Input { return &api.GetCallerIdentityInput{} },
 	"GetKeyPolicy":         func(s subject) client.Input { return &api.GetKeyPolicyInput{KeyID: &s.key} },
 	"GetKeyRotationStatus": func(s subject) client.Input { return &api.GetKeyRotationStatusInput{KeyID: &s.key} },
 	"GetPrincipalPolicy": func(s subject) client.Input {

@@ -6,8 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptrace"
+	"reflect"
 	"sync/atomic"
 	"time"
 
@@ -15,15 +17,11 @@ import (
 	"github.com/keyhold/keyhold/internal/sigv4"
 )
 
-const (
-	jsonKind = "application/x-amz-json-1.1"
-	service  = "kms"
-)
-
 // call is what is asked, however often.
 type call struct {
 	name    string
-	target  string // X-Amz-Target
+	target  string // X-Amz-Target, where the protocol has it
+	wire    wire
 	repeat  repeat
 	payload *payload
 }
@@ -68,7 +66,7 @@ func (c *Client) attempt(ctx context.Context, k *call, out any) *failure {
 		return c.unanswered(ctx, sent.verdict(), err)
 	}
 	defer func() { _ = response.Body.Close() }()
-	f := read(response, out)
+	f := k.read(response, out)
 	if f == nil {
 		return nil
 	}
@@ -86,24 +84,48 @@ func (c *Client) unanswered(ctx context.Context, v verdict, err error) *failure 
 	if ctx.Err() == nil && errors.Is(err, context.DeadlineExceeded) {
 		err = fmt.Errorf("there was no answer within %s: %w", c.config.Timeout, err)
 	}
-	if untrusted := (*tls.CertificateVerificationError)(nil); errors.As(err, &untrusted) {
+	if untrusted := (*tls.CertificateVerificationError)(nil); errors.As(err, &untrusted) || isHandshakeAlert(err) {
 		v = final
 	}
 	return fails(v, err)
 }
 
+// isHandshakeAlert tells an alert by which a server breaks off a handshake, as when it wants a certificate of the client.
+// With TLS 1.3 it comes once the client holds the handshake for done; the request has not been read then (RFC 8446,
+// sections 2 and 6.2).
+func isHandshakeAlert(err error) bool {
+	var remote *net.OpError
+	if !errors.As(err, &remote) || remote.Op != "remote error" {
+		return false
+	}
+	alert := reflect.ValueOf(remote.Err) // of crypto/tls, which exports no type for it
+	return alert.Kind() == reflect.Uint8 && handshakeAlerts[alert.Uint()]
+}
+
+// handshakeAlerts are handshake_failure, those about certificates, unknown_ca, access_denied, protocol_version,
+// insufficient_security and certificate_required (RFC 8446, section 6).
+var handshakeAlerts = map[uint64]bool{
+	40: true, 42: true, 43: true, 44: true, 45: true, 46: true, 48: true, 49: true, 70: true, 71: true, 116: true,
+}
+
 // signed makes the HTTP request. Accept-Encoding keeps the transport from unpacking what a server packed: an answer is
 // never longer than what was sent of it.
 func (c *Client) signed(ctx context.Context, k *call, who Credentials, at time.Time) (*http.Request, error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, c.endpoint.String(), nil)
+	to := c.endpoint
+	if k.wire.service == stsService {
+		to = c.sts
+	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, to.String(), nil)
 	if err != nil {
 		return nil, err
 	}
-	request.Header.Set("Content-Type", jsonKind)
-	request.Header.Set("X-Amz-Target", k.target)
+	request.Header.Set("Content-Type", k.wire.kind)
+	if k.wire.targeted {
+		request.Header.Set("X-Amz-Target", k.target)
+	}
 	request.Header.Set("User-Agent", c.config.UserAgent)
 	request.Header.Set("Accept-Encoding", "identity")
-	signer := sigv4.Signer{Credentials: who.forSigning(), Region: c.config.Region, Service: service}
+	signer := sigv4.Signer{Credentials: who.forSigning(), Region: c.config.Region, Service: k.wire.service}
 	signed, err := signer.Sign(request, k.payload.data, at)
 	if err != nil {
 		return nil, err
@@ -133,9 +155,9 @@ func (d *delivery) verdict() verdict {
 }
 
 // read reads an answer.
-func read(response *http.Response, out any) *failure {
+func (k *call) read(response *http.Response, out any) *failure {
 	if response.StatusCode != http.StatusOK {
-		return readError(response)
+		return readError(k.wire, response)
 	}
 	body, err := readBody(response.Body, response.ContentLength)
 	defer secret.Wipe(body)
@@ -148,7 +170,7 @@ func read(response *http.Response, out any) *failure {
 	if len(body) == 0 && !isAnswer(response.Header) {
 		return unreadable("it is empty, and not from a KMS")
 	}
-	return decode(body, out)
+	return k.wire.decode(k.name, body, out)
 }
 
 // isAnswer tells whether an answer is marked as one of the API, of which AWS and Keyhold mark each.
