@@ -139,3 +139,31 @@ func FuzzKeyRef(f *testing.F) {
 		}
 	})
 }
+
+// FuzzPrincipalARN: what is read of a principal's ARN is all of it.
+func FuzzPrincipalARN(f *testing.F) {
+	for _, s := range []string{"arn:aws:iam::" + anAccount + ":root", "arn:aws:iam::" + anAccount + ":user/ada", "arn:aws:iam::" + anAccount + ":role/a/b/app",
+		"arn:aws:sts::" + anAccount + ":assumed-role/app/one", "arn:aws:sts::" + anAccount + ":assumed-role/app/one/two", "arn:aws:iam::" + anAccount + ":group/all",
+		"arn:aws:iam::" + anAccount + ":user//", "arn:aws:iam:eu-central-1:" + anAccount + ":root", "arn:aws-cn:iam::" + anAccount + ":root", "arn:::::", ""} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		ref, err := here.parsePrincipalARN(s)
+		if err != nil {
+			if ref != (principalRef{}) || !errors.Is(err, errPrincipalARN) {
+				t.Fatalf("%q: %+v, %v", s, ref, err)
+			}
+			return
+		}
+		arn := here.PrincipalARN(ref.account, ref.kind, ref.path, ref.name)
+		switch {
+		case ref.root:
+			arn = here.RootARN(ref.account)
+		case ref.session != "":
+			arn = (&Principal{row: PrincipalRow{Account: ref.account, Kind: ref.kind, Name: ref.name}}).SessionARN(here, ref.session)
+		}
+		if arn != s || !isAccount(string(ref.account)) || ref.root != (ref.name == "") {
+			t.Fatalf("%q is %+v, which is written %q", s, ref, arn)
+		}
+	})
+}

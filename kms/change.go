@@ -20,6 +20,8 @@ func (c *Call) commit(ctx context.Context, change Change, out any) error {
 	change.Events = append(change.Events, EventRow{ID: c.eventID, Record: record})
 	change.Expect = append(change.Expect, c.expectations(change)...)
 	switch err := c.service.apply(ctx, change, c.guard); {
+	case errors.Is(err, ErrKeyLimit):
+		return api.KeyLimit(string(change.Keys[0].Account), change.MaxKeys)
 	case errors.Is(err, ErrAliasLimit):
 		return api.AliasLimit(c.service.realm.KeyARN(change.Aliases[0].Account, change.Aliases[0].KeyID))
 	case errors.Is(err, ErrGrantLimit):

@@ -41,6 +41,9 @@ type Config struct {
 	Logger *slog.Logger
 	// MaxOnDemandRotations bounds RotateKeyOnDemand for one key. 0: no bound; AWS has 25.
 	MaxOnDemandRotations int
+	// MaxKeysPerAccount bounds the customer managed keys of each account, whatever their state. 0: no bound; AWS has
+	// 100,000.
+	MaxKeysPerAccount int
 	// RenewAfter is how many encryptions a generation makes before the next one gets a new generation. 0: 2^31.
 	RenewAfter uint64
 	// ReadOnly opens the service to look at things: it settles no births and moves no events. Operations that change
@@ -193,7 +196,7 @@ type Request struct {
 func (s *Service) Do(ctx context.Context, req Request) (out any, err error) {
 	row := s.rows[req.Operation]
 	if row == nil {
-		return nil, s.Refuse(ctx, req, api.UnknownOperation())
+		return nil, s.Refuse(ctx, req, NoOperation(req.Service, req.Operation))
 	}
 	c, err := s.newCall(req, row.Describe())
 	if err != nil {
@@ -214,6 +217,14 @@ func (s *Service) Do(ctx context.Context, req Request) (out any, err error) {
 		}
 	}
 	return row.serve(ctx, c, c.input)
+}
+
+// NoOperation is the answer to an operation that is not in the table; see api.NoOperation for those of AWS KMS.
+func NoOperation(service API, name string) *api.Error {
+	if service == KMS {
+		return api.NoOperation(name)
+	}
+	return api.UnknownOperation()
 }
 
 const (

@@ -34,10 +34,6 @@ func (c *Call) NewSession(ctx context.Context, role *Principal, name string, lif
 	if claims.Secret, err = s.newSecret(ctx); err != nil {
 		return SessionCredentials{}, err
 	}
-	var nonce [sessionNonce]byte
-	if err := s.device.Random(ctx, nonce[:]); err != nil {
-		return SessionCredentials{}, err
-	}
 	key, err := s.sessionKeyFor(ctx, c.now, claims.IssuedAt)
 	if err == nil {
 		err = c.guard()
@@ -46,7 +42,7 @@ func (c *Call) NewSession(ctx context.Context, role *Principal, name string, lif
 		return SessionCredentials{}, err
 	}
 	return SessionCredentials{
-		AccessKeyID: claims.AccessKeyID, Secret: claims.Secret, Token: key.seal(nonce, claims),
+		AccessKeyID: claims.AccessKeyID, Secret: claims.Secret, Token: key.seal(claims),
 		PrincipalID: claims.principalID(), ARN: role.SessionARN(s.realm, name), ExpiresAt: claims.ExpiresAt,
 	}, nil
 }

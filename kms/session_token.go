@@ -78,8 +78,7 @@ func decodeClaims(b []byte) (sessionClaims, error) {
 // sessionToken is a parsed token. Only a token that encodes back to the same text parses.
 type sessionToken struct {
 	key    [16]byte // id of the session key
-	nonce  [sessionNonce]byte
-	sealed []byte
+	sealed []byte   // nonce, ciphertext and tag
 }
 
 func (t sessionToken) header() []byte { return append([]byte{sessionVersion}, t.key[:]...) }
@@ -87,7 +86,7 @@ func (t sessionToken) header() []byte { return append([]byte{sessionVersion}, t.
 func (t sessionToken) aad() []byte { return append([]byte(sessionLabel), t.header()...) }
 
 func (t sessionToken) encode() string {
-	raw := append(append(t.header(), t.nonce[:]...), t.sealed...)
+	raw := append(t.header(), t.sealed...)
 	return base64.RawURLEncoding.EncodeToString(raw)
 }
 
@@ -100,7 +99,7 @@ func parseSessionToken(text string) (sessionToken, error) {
 	if err != nil || len(raw) < sessionHeader+sessionNonce+sessionTag || raw[0] != sessionVersion {
 		return sessionToken{}, errSessionToken
 	}
-	t := sessionToken{key: [16]byte(raw[1:sessionHeader]), nonce: [sessionNonce]byte(raw[sessionHeader:]), sealed: raw[sessionHeader+sessionNonce:]}
+	t := sessionToken{key: [16]byte(raw[1:sessionHeader]), sealed: raw[sessionHeader:]}
 	if t.encode() != text { // the decoder passes over line ends
 		return sessionToken{}, errSessionToken
 	}
@@ -125,23 +124,23 @@ func newSessionKey(row SessionKeyRow, key secret.Bytes) (*sessionKey, error) {
 	if err != nil {
 		return nil, err
 	}
-	aead, err := cipher.NewGCM(block)
+	aead, err := cipher.NewGCMWithRandomNonce(block)
 	return &sessionKey{row: row, id: id, aead: aead}, err
 }
 
-// seal makes a token. The nonce must be random: a session key seals some 2^20 tokens, which random nonces allow (NIST SP
-// 800-38D, 8.3).
-func (k *sessionKey) seal(nonce [sessionNonce]byte, c sessionClaims) string {
-	t := sessionToken{key: k.id, nonce: nonce}
+// seal makes a token. Go's module draws the nonce, as FIPS 140-3 wants it (Implementation Guidance C.H): a session key
+// seals some 2^20 tokens, which random nonces allow (NIST SP 800-38D, 8.3).
+func (k *sessionKey) seal(c sessionClaims) string {
+	t := sessionToken{key: k.id}
 	claims := c.encode()
 	defer secret.Wipe(claims)
-	t.sealed = k.aead.Seal(nil, nonce[:], claims, t.aad())
+	t.sealed = k.aead.Seal(nil, nil, claims, t.aad())
 	return t.encode()
 }
 
 // open is the inverse of seal: errSessionToken for what this key did not seal.
 func (k *sessionKey) open(t sessionToken) (sessionClaims, error) {
-	claims, err := k.aead.Open(nil, t.nonce[:], t.sealed, t.aad())
+	claims, err := k.aead.Open(nil, nil, t.sealed, t.aad())
 	defer secret.Wipe(claims)
 	if err != nil {
 		return sessionClaims{}, errSessionToken

@@ -13,6 +13,8 @@ var (
 	ErrNotFound = errors.New("no such row")
 	// ErrConflict: a row was not at the revision that the change was made for; nothing was changed.
 	ErrConflict = errors.New("the row has changed since it was read")
+	// ErrKeyLimit: the account already has as many customer managed keys as allowed; nothing was changed.
+	ErrKeyLimit = errors.New("the account has too many keys")
 	// ErrAliasLimit: the key already has as many aliases as allowed; nothing was changed.
 	ErrAliasLimit = errors.New("the key has too many aliases")
 	// ErrGrantLimit: the key already has as many grants as allowed; nothing was changed.
@@ -31,6 +33,8 @@ type Store interface {
 	Key(ctx context.Context, id KeyID) (KeyRecord, error)
 	// Keys lists the rows of an account's keys with ids above after, at most limit.
 	Keys(ctx context.Context, account AccountID, after KeyID, limit int) ([]KeyRow, error)
+	// KeyCount is how many customer managed keys an account has, whatever their state. It does not grow slower with them.
+	KeyCount(ctx context.Context, account AccountID) (int, error)
 	// Alias reads one alias, or ErrNotFound.
 	Alias(ctx context.Context, account AccountID, name string) (AliasRow, error)
 	// Aliases lists an account's aliases with names above after, at most limit; those of one key when key is set.
@@ -41,7 +45,7 @@ type Store interface {
 	IdentityStore
 	GrantStore
 
-	// Apply makes a change, all of it or nothing, durably: ErrConflict, ErrAliasLimit, ErrGrantLimit.
+	// Apply makes a change, all of it or nothing, durably: ErrConflict, ErrKeyLimit, ErrAliasLimit, ErrGrantLimit.
 	Apply(ctx context.Context, c Change) error
 
 	// PutBirth records the intent to make an object. The id must be new.
@@ -65,6 +69,9 @@ type Change struct {
 	// Expect lists rows that must still be as they were read, though the change does not write them.
 	Expect []Expectation
 
+	// MaxKeys bounds how many customer managed keys an account may have after the change, counted inside the transaction
+	// for each account that Keys has one of. 0: no bound.
+	MaxKeys     int
 	Keys        []KeyRow
 	Generations []GenerationRow
 	Uses        []UsesRow

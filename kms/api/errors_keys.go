@@ -76,6 +76,13 @@ func UnsupportedNoMessage() *Error { return say(UnsupportedOperationException, "
 // Unsupported answers what Keyhold knows and does not serve. The sentence names the member and what to do.
 func Unsupported(sentence string) *Error { return say(UnsupportedOperationException, sentence) }
 
+// KeyLimit answers CreateKey in an account that has as many customer managed keys as it may have, limit. Its text is
+// Keyhold's own.
+func KeyLimit(account string, limit int) *Error {
+	return LimitExceeded(fmt.Sprintf("Account %s has reached the limit of %d KMS keys. Keys that are pending deletion count. "+
+		"Use keys that there are, or have keys.per_account of the server's configuration raised.", account, limit))
+}
+
 // OnDemandLimit answers RotateKeyOnDemand beyond the lifetime limit of 25.
 func OnDemandLimit(arn string) *Error {
 	return LimitExceeded("The on-demand rotations limit has been reached for the given keyId. " +

@@ -9,7 +9,8 @@ const (
 	MaxRandom            = 1024  // NumberOfBytes of GenerateDataKey and GenerateRandom
 	MaxPolicy            = 32768 // bytes of a key policy; the request model alone would allow 131,072 characters
 	MaxDescription       = 8192
-	MaxTags              = 50 // of one key
+	MaxTags              = 50    // of one key
+	MaxKeysPerAccount    = 10000 // customer managed, in one Region, in whatever state, unless the configuration says otherwise; AWS has 100,000
 	MaxAliasesPerKey     = 50
 	MaxGrantsPerKey      = 50000
 	MaxGrantTokens       = 10 // in one request

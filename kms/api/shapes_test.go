@@ -11,48 +11,26 @@ import (
 	"testing"
 
 	"github.com/keyhold/keyhold/kms/api"
+	"github.com/keyhold/keyhold/kms/ops"
 )
 
 // input is what the core asks of every input.
 type input interface{ Validate() error }
 
-// inputs are all inputs; TestEveryStructIsAKnownShape sees to it that none is forgotten.
-var inputs = []input{
-	&api.CreateKeyInput{}, &api.DescribeKeyInput{}, &api.ListKeysInput{}, &api.UpdateKeyDescriptionInput{},
-	&api.EnableKeyInput{}, &api.DisableKeyInput{}, &api.ScheduleKeyDeletionInput{}, &api.CancelKeyDeletionInput{},
-	&api.CreateAliasInput{}, &api.UpdateAliasInput{}, &api.DeleteAliasInput{}, &api.ListAliasesInput{},
-	&api.TagResourceInput{}, &api.UntagResourceInput{}, &api.ListResourceTagsInput{}, &api.EncryptInput{},
-	&api.DecryptInput{}, &api.ReEncryptInput{}, &api.GenerateDataKeyInput{},
-	&api.GenerateDataKeyWithoutPlaintextInput{}, &api.GenerateRandomInput{}, &api.EnableKeyRotationInput{},
-	&api.DisableKeyRotationInput{}, &api.GetKeyRotationStatusInput{}, &api.RotateKeyOnDemandInput{},
-	&api.ListKeyRotationsInput{}, &api.ExplainAccessInput{}, &api.WhoCanInput{}, &api.AssumeRoleInput{},
-	&api.CreateAccessKeyInput{}, &api.CreateAccountInput{}, &api.CreateGrantInput{}, &api.CreatePrincipalInput{},
-	&api.DeleteAccessKeyInput{}, &api.DeleteAccountInput{}, &api.DeletePrincipalInput{},
-	&api.DeletePrincipalPolicyInput{}, &api.DescribePrincipalInput{}, &api.DisableAccessKeyInput{},
-	&api.DisableAccountInput{}, &api.DisablePrincipalInput{}, &api.EnableAccessKeyInput{}, &api.EnableAccountInput{},
-	&api.EnablePrincipalInput{}, &api.GetCallerIdentityInput{}, &api.GetKeyPolicyInput{},
-	&api.GetPrincipalPolicyInput{}, &api.ListAccessKeysInput{}, &api.ListAccountsInput{}, &api.ListGrantsInput{},
-	&api.ListKeyPoliciesInput{}, &api.ListPrincipalPoliciesInput{}, &api.ListPrincipalsInput{},
-	&api.ListRetirableGrantsInput{}, &api.PutKeyPolicyInput{}, &api.PutPrincipalPolicyInput{},
-	&api.ResetKeyPolicyInput{}, &api.RetireGrantInput{}, &api.RevokeGrantInput{}, &api.RevokeSessionsInput{},
-	&api.UpdatePrincipalInput{},
-}
+// inputs and outputs are the shapes of every operation in the table, so that a new one is tested and fuzzed without being
+// named here. TestEveryStructIsAKnownShape sees to it that none is without an operation.
+var inputs, outputs = shapesOfTheTable()
 
-// outputs are all outputs that are not api.Void.
-var outputs = []any{
-	&api.CreateKeyOutput{}, &api.DescribeKeyOutput{}, &api.ListKeysOutput{}, &api.ScheduleKeyDeletionOutput{},
-	&api.CancelKeyDeletionOutput{}, &api.ListAliasesOutput{}, &api.ListResourceTagsOutput{}, &api.EncryptOutput{},
-	&api.DecryptOutput{}, &api.ReEncryptOutput{}, &api.GenerateDataKeyOutput{},
-	&api.GenerateDataKeyWithoutPlaintextOutput{}, &api.GenerateRandomOutput{}, &api.GetKeyRotationStatusOutput{},
-	&api.RotateKeyOnDemandOutput{}, &api.ListKeyRotationsOutput{}, &api.ExplainAccessOutput{}, &api.WhoCanOutput{},
-	&api.AssumeRoleOutput{}, &api.CreateAccessKeyOutput{}, &api.CreateAccountOutput{}, &api.CreateGrantOutput{},
-	&api.CreatePrincipalOutput{}, &api.DeleteAccountOutput{}, &api.DeletePrincipalOutput{},
-	&api.DeletePrincipalPolicyOutput{}, &api.DescribePrincipalOutput{}, &api.DisableAccountOutput{},
-	&api.DisablePrincipalOutput{}, &api.EnableAccountOutput{}, &api.EnablePrincipalOutput{},
-	&api.GetCallerIdentityOutput{}, &api.GetKeyPolicyOutput{}, &api.GetPrincipalPolicyOutput{},
-	&api.ListAccessKeysOutput{}, &api.ListAccountsOutput{}, &api.ListGrantsOutput{}, &api.ListKeyPoliciesOutput{},
-	&api.ListPrincipalPoliciesOutput{}, &api.ListPrincipalsOutput{}, &api.ListRetirableGrantsOutput{},
-	&api.PutPrincipalPolicyOutput{}, &api.RevokeSessionsOutput{}, &api.UpdatePrincipalOutput{},
+// shapesOfTheTable makes an empty shape of each kind; of outputs without members there is none.
+func shapesOfTheTable() (in []input, out []any) {
+	for _, row := range ops.Table() {
+		d := row.Describe()
+		in = append(in, d.NewInput())
+		if shape := d.NewOutput(); reflect.TypeOf(shape) != reflect.TypeFor[*api.Void]() {
+			out = append(out, shape)
+		}
+	}
+	return in, out
 }
 
 // notShapes are the exported structs that are not on the wire as they stand.
@@ -121,25 +99,18 @@ func declaredStructs(t *testing.T) []string {
 	return names
 }
 
-func TestEveryOperationHasBothShapes(t *testing.T) {
-	operations := []string{"CreateKey", "DescribeKey", "ListKeys", "UpdateKeyDescription", "EnableKey", "DisableKey", "ScheduleKeyDeletion",
-		"CancelKeyDeletion", "CreateAlias", "UpdateAlias", "DeleteAlias", "ListAliases", "TagResource", "UntagResource",
-		"ListResourceTags", "Encrypt", "Decrypt", "ReEncrypt", "GenerateDataKey", "GenerateDataKeyWithoutPlaintext",
-		"GenerateRandom", "EnableKeyRotation", "DisableKeyRotation", "GetKeyRotationStatus", "RotateKeyOnDemand",
-		"ListKeyRotations", "ExplainAccess", "WhoCan", "AssumeRole", "CreateAccessKey", "CreateAccount", "CreateGrant",
-		"CreatePrincipal", "DeleteAccessKey", "DeleteAccount", "DeletePrincipal", "DeletePrincipalPolicy",
-		"DescribePrincipal", "DisableAccessKey", "DisableAccount", "DisablePrincipal", "EnableAccessKey", "EnableAccount",
-		"EnablePrincipal", "GetCallerIdentity", "GetKeyPolicy", "GetPrincipalPolicy", "ListAccessKeys", "ListAccounts",
-		"ListGrants", "ListKeyPolicies", "ListPrincipalPolicies", "ListPrincipals", "ListRetirableGrants", "PutKeyPolicy",
-		"PutPrincipalPolicy", "ResetKeyPolicy", "RetireGrant", "RevokeGrant", "RevokeSessions", "UpdatePrincipal"}
-	known := structs()
-	if len(inputs) != len(operations) {
-		t.Errorf("%d inputs for %d operations", len(inputs), len(operations))
-	}
-	for _, operation := range operations {
-		if _, ok := known[operation+"Input"]; !ok {
-			t.Errorf("%sInput is missing", operation)
+func TestEveryOperationHasShapesOfItsName(t *testing.T) {
+	for _, row := range ops.Table() {
+		d := row.Describe()
+		if got := reflect.TypeOf(d.NewInput()).Elem().Name(); got != d.Name+"Input" {
+			t.Errorf("%s has the input %s", d.Name, got)
 		}
+		if got := reflect.TypeOf(d.NewOutput()).Elem().Name(); got != d.Name+"Output" && got != "Void" {
+			t.Errorf("%s has the output %s", d.Name, got)
+		}
+	}
+	if len(inputs) < 34 || len(outputs) == 0 {
+		t.Errorf("there are %d inputs and %d outputs", len(inputs), len(outputs))
 	}
 }
 

@@ -107,13 +107,23 @@ func (x *exchange) ask(ctx context.Context, c call) (any, error) {
 	}
 	leave, err := h.config.Gate.Enter(ctx, ticket)
 	if err != nil {
+		x.detail = detailOf(err)
 		return nil, err
 	}
 	defer leave()
 	if !known {
-		return nil, h.config.Core.Refuse(ctx, request, api.UnknownOperation())
+		return nil, h.config.Core.Refuse(ctx, request, c.noOperation())
 	}
 	return h.config.Core.Do(ctx, request)
+}
+
+// detailOf is what an error tells the log and not the caller; "" for most.
+func detailOf(err error) string {
+	var e interface{ Detail() string }
+	if errors.As(err, &e) {
+		return e.Detail()
+	}
+	return ""
 }
 
 // report tells metrics and the log. Of who is not authenticated the log has the access key id only when there is one of

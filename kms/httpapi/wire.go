@@ -27,6 +27,14 @@ type call struct {
 	body    []byte // JSON; may be the request's own body
 }
 
+// noOperation is the answer when there is no such operation.
+func (c call) noOperation() *api.Error {
+	if !c.served {
+		return api.UnknownOperation()
+	}
+	return kms.NoOperation(c.service, c.name)
+}
+
 // protocol is a wire and who may sign for it.
 type protocol struct {
 	wire

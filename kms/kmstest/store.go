@@ -53,6 +53,7 @@ var storeContract = []struct {
 	{"a change that fails at any member changes nothing", testStoreAllOrNothing},
 	{"a change without members is made", testStoreEmptyChange},
 	{"a row is replaced once for each revision", testStoreRevisions},
+	{"an account has as many keys as allowed", testStoreKeyLimit},
 	{"a key has as many aliases as allowed", testStoreAliasLimit},
 	{"a key has as many grants as allowed", testStoreGrantLimit},
 	{"random changes leave what they should", testStoreRandomGrants},
@@ -62,6 +63,7 @@ var storeContract = []struct {
 
 	{"one of many changes to a revision wins", testStoreRaceRevisions},
 	{"one of many inserts of a key wins", testStoreRaceInsert},
+	{"many changes at once do not exceed the key limit", testStoreRaceKeys},
 	{"many changes at once do not exceed the alias limit", testStoreRaceAliases},
 	{"many changes at once do not exceed the grant limit", testStoreRaceGrants},
 	{"one of many principals of a name wins", testStoreRaceNames},

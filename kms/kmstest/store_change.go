@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/keyhold/keyhold/kms"
+	"github.com/keyhold/keyhold/kms/keyspec"
 )
 
 func testStoreAllOrNothing(s shelf) {
@@ -60,6 +61,36 @@ func testStoreRevisions(s shelf) {
 	got, err := s.Key(s.ctx(), storeKeyID(1))
 	s.must("read a key", err)
 	s.equal("key replaced twice in one change", got.Key, storeKey(1, 7))
+}
+
+func testStoreKeyLimit(s shelf) {
+	put := func(limit int, rows ...kms.KeyRow) error {
+		return s.Apply(s.ctx(), kms.Change{MaxKeys: limit, Keys: rows})
+	}
+	of := func(n int, edit func(*kms.KeyRow)) kms.KeyRow {
+		row := storeKey(n, 1)
+		edit(&row)
+		return row
+	}
+	count := func(account kms.AccountID, want int) {
+		n, err := s.KeyCount(s.ctx(), account)
+		s.must("count keys", err)
+		s.equal("keys", n, want)
+	}
+	count(storeAccount, 0)
+	s.mustBe("three keys at once", put(2, storeKey(1, 1), storeKey(2, 1), storeKey(3, 1)), kms.ErrKeyLimit)
+	count(storeAccount, 0)
+	s.must("first key", put(2, storeKey(1, 1)))
+	s.must("second key, which is being deleted", put(2, of(2, func(k *kms.KeyRow) { k.State = keyspec.StatePendingDeletion })))
+	s.mustBe("third key", put(2, storeKey(3, 1)), kms.ErrKeyLimit)
+	s.mustBe("key that is there", put(2, storeKey(2, 1)), kms.ErrConflict)
+	s.must("key that is replaced", put(2, storeKey(1, 2)))
+	s.must("key of another account", put(2, of(4, func(k *kms.KeyRow) { k.Account = storeOtherAccount })))
+	s.must("AWS managed key", put(2, of(5, func(k *kms.KeyRow) { k.Manager = keyspec.ManagerAWS })))
+	s.must("no limit", put(0, storeKey(6, 1)))
+	s.mustBe("limit below what is there", put(2, storeKey(1, 3)), kms.ErrKeyLimit)
+	count(storeAccount, 3)
+	count(storeOtherAccount, 1)
 }
 
 func testStoreAliasLimit(s shelf) {

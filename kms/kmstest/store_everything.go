@@ -29,6 +29,7 @@ func storeEverything() kms.Change {
 			{Key: storeKeyID(2), Grant: storeGrantID(9)},
 			{Key: storeKeyID(9), Grant: storeGrantID(1)},
 		},
+		MaxKeys:     3,
 		Keys:        []kms.KeyRow{storeKey(1, 2), storeKey(3, 1)},
 		Generations: []kms.GenerationRow{storeGeneration(1, 1, 2), storeGeneration(1, 3, 1)},
 		Uses:        []kms.UsesRow{storeUses(1, 1, 2), storeUses(1, 3, 1)},

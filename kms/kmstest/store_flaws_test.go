@@ -20,6 +20,8 @@ var storeFlaws = []struct {
 }{
 	{"forgets expectations", "a change that fails at any member changes nothing/Expect 0 at 2",
 		spoilsChanges(func(c *kms.Change) { c.Expect = nil })},
+	{"ignores the key limit", "many changes at once do not exceed the key limit",
+		spoilsChanges(func(c *kms.Change) { c.MaxKeys = 0 })},
 	{"ignores the alias limit", "many changes at once do not exceed the alias limit",
 		spoilsChanges(func(c *kms.Change) { c.MaxAliases = 0 })},
 	{"drops the last octet of a MAC", "a key comes with all that belongs to it and nothing else",

@@ -71,6 +71,17 @@ func testStoreRaceInsert(s shelf) {
 	s.equal("events", s.eventIDs(100), []string{record.Key.Description})
 }
 
+func testStoreRaceKeys(s shelf) {
+	const limit = 5
+	won := s.race("make a key of its own", func(i int) error {
+		return s.Apply(s.ctx(), kms.Change{MaxKeys: limit, Keys: []kms.KeyRow{storeKey(i, 1)}})
+	}, kms.ErrKeyLimit)
+	s.equal("winners", won, limit)
+	n, err := s.KeyCount(s.ctx(), storeAccount)
+	s.must("count keys", err)
+	s.equal("keys", n, limit)
+}
+
 func testStoreRaceAliases(s shelf) {
 	const limit = 5
 	s.apply(kms.Change{Keys: []kms.KeyRow{storeKey(1, 1)}})

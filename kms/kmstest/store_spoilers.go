@@ -17,6 +17,8 @@ var storeSpoilers = []struct {
 	{"an expected grant of no key", func(c *kms.Change) { c.Expect[0] = kms.Expectation{Grant: storeGrantID(9)} }, nil},
 	{"an expected grant of another key", func(c *kms.Change) { c.Expect[5].Key = storeKeyID(9) }, kms.ErrConflict},
 
+	{"an account with too many keys", func(c *kms.Change) { c.Keys = append(c.Keys, storeKey(9, 1)) }, kms.ErrKeyLimit},
+
 	{"a dropped tag that is not there", func(c *kms.Change) { c.DropTags[0].Key = "none" }, kms.ErrConflict},
 	{"a dropped alias that is not there", func(c *kms.Change) { c.DropAliases[0].Name = "alias/none" }, kms.ErrConflict},
 	{"a dropped alias of another account", func(c *kms.Change) { c.DropAliases[0].Account = storeOtherAccount }, kms.ErrConflict},

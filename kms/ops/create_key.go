@@ -36,6 +36,10 @@ var createKey = kms.Operation[*api.CreateKeyInput, *api.CreateKeyOutput]{
 		if err != nil {
 			return kms.Change{}, nil, err
 		}
+		most, err := c.KeyQuota(ctx)
+		if err != nil {
+			return kms.Change{}, nil, err
+		}
 		newborn, err := c.Birth(ctx, id, 1, "")
 		if err != nil {
 			return kms.Change{}, nil, err
@@ -45,6 +49,7 @@ var createKey = kms.Operation[*api.CreateKeyInput, *api.CreateKeyOutput]{
 			return kms.Change{}, nil, err
 		}
 		change := kms.Change{
+			MaxKeys:  most,
 			Keys:     []kms.KeyRow{row},
 			Policies: []kms.PolicyRow{policy},
 			Tags:     mergeTags(id, nil, in.Tags),

@@ -112,6 +112,7 @@ func tryAs[O any](b *bench, caller kms.Caller, operation string, in kms.Input) (
 	var none O
 	out, err := b.service.Do(b.t.Context(), kms.Request{Operation: operation, Caller: caller, Input: in})
 	if err != nil {
+		mayAnswer(b.t, operation, err)
 		return none, err
 	}
 	typed, ok := out.(O)

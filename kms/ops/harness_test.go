@@ -63,6 +63,13 @@ func (l *memoryLog) failWith(err error) {
 	l.fail = err
 }
 
+// forget drops what was recorded, so that a long test does not fill the memory.
+func (l *memoryLog) forget() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.records = nil
+}
+
 func (l *memoryLog) all() []map[string]any {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -2,6 +2,7 @@ package ops_test
 
 import (
 	"fmt"
+	"maps"
 	"reflect"
 	"slices"
 	"strings"
@@ -15,9 +16,10 @@ import (
 
 const operationsIntroduction = `# Operations
 
-Every operation that Keyhold serves: those of the AWS KMS API and of AWS STS, and its own. The file is written by ` + "`go test ./kms/ops -update`" + `:
-the actions stand in the table of operations; which identifiers are taken and what is refused was found out by asking.
-What is answered for a key in any other state is in [states.md](states.md).
+Every operation that Keyhold serves: those of the AWS KMS API and of AWS STS, and its own. What AWS KMS has and this
+server has not stands at the [end](#not-served). The file is written by ` + "`go test ./kms/ops -update`" + `: the actions
+stand in the table of operations; which identifiers are taken and what is refused was found out by asking. What is
+answered for a key in any other state is in [states.md](states.md).
 
 - **Effect**: *reads* rows, *uses* a key or the token's random generator, or *changes* rows.
 - **Action**: what the caller must be allowed: in a key policy, in an identity policy, or by a grant where the operation
@@ -38,6 +40,33 @@ const operationsTable = `
 
 | Operation | Effect | Action | Key | States | DryRun | Refused |
 |---|---|---|---|---|---|---|
+`
+
+const operationsLimits = `
+## Limits
+
+As AWS KMS has them ("Resource quotas" in its Developer Guide).
+
+| What | At most | Beyond it | Configuration |
+|---|---|---|---|
+| Customer managed keys of one account, in any state, pending deletion too | %d | ` + "`LimitExceededException`" + ` | ` + "`keys.per_account`" + ` |
+| Aliases of one key | %d | ` + "`LimitExceededException`" + ` | – |
+| Grants on one key | %d | ` + "`LimitExceededException`" + ` | – |
+| Octets of a key policy | %d | ` + "`LimitExceededException`" + ` | – |
+| Rotations of one key on demand, for life | %d | ` + "`LimitExceededException`" + ` | ` + "`keys.on_demand_rotations`" + ` |
+| Tags of one key | %d | ` + "`TagException`" + ` | – |
+`
+
+const operationsNotServed = `
+## Not served
+
+Operations of AWS KMS that this server does not serve. Whoever has signed gets ` + "`UnsupportedOperationException`" + ` with the name
+of the operation and what stands here; neither permissions nor the members of the request are looked at, and the request is
+recorded. Custom key stores will not come: this server is one. A name that AWS does not have either is an
+` + "`UnknownOperationException`" + `.
+
+| Operation | Why, and what to do |
+|---|---|
 `
 
 // families are the sections of the document.
@@ -63,6 +92,13 @@ func TestTheDocumentOfOperationsIsCurrent(t *testing.T) {
 				doc.WriteString(operationLine(t, b, row))
 			}
 		}
+	}
+	fmt.Fprintf(&doc, operationsLimits, api.MaxKeysPerAccount, api.MaxAliasesPerKey, api.MaxGrantsPerKey, api.MaxPolicy,
+		api.MaxOnDemandRotations, api.MaxTags)
+	doc.WriteString(operationsNotServed)
+	unserved := api.UnservedOperations()
+	for _, name := range slices.Sorted(maps.Keys(unserved)) {
+		fmt.Fprintf(&doc, "| %s | %s |\n", name, unserved[name])
 	}
 	golden(t, "../../docs/operations.md", doc.String())
 }

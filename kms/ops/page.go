@@ -46,7 +46,7 @@ func (l list) of(parts ...string) list { return l + list("\x00"+strings.Join(par
 
 // digest is what a marker of the list begins with.
 func (l list) digest(key string) []byte {
-	sum := sha256.Sum256([]byte(fmt.Sprintf("%s\x00%d\x00%s\x00%s", markerLabel, len(l), l, key)))
+	sum := sha256.Sum256(fmt.Appendf(nil, "%s\x00%d\x00%s%s", markerLabel, len(l), l, key))
 	return sum[:markerDigest]
 }
 

@@ -106,7 +106,7 @@ func (l listing) walk(t *testing.T, b *bench, key string, limit int32, between f
 }
 
 // newShelf is a bench with seven entries in each list.
-func newShelf(t *testing.T) (*bench, string) {
+func newShelf(t testing.TB) (*bench, string) {
 	b := newBench(t)
 	key := must[*api.CreateKeyOutput](b, "CreateKey", &api.CreateKeyInput{Tags: manyTags("t", 7)}).KeyMetadata.KeyID
 	for n := range 6 {
@@ -188,7 +188,7 @@ func (b *bench) stockKeys(n int) {
 	var change kms.Change
 	for i := range n {
 		change.Keys = append(change.Keys, kms.KeyRow{
-			ID: kms.KeyID(fmt.Sprintf("%08x-0000-4000-8000-000000000000", i)), Account: account, Rev: 1, State: keyspec.StateEnabled, MAC: []byte{0},
+			ID: kms.KeyID(fmt.Sprintf("%08x-0000-4000-8000-000000000000", i)), Account: account, Rev: 1, State: keyspec.StateEnabled, Manager: keyspec.ManagerCustomer, MAC: []byte{0},
 		})
 	}
 	if err := b.store.Apply(b.t.Context(), change); err != nil {

@@ -36,6 +36,6 @@ func (s *Store) Aliases(ctx context.Context, account kms.AccountID, key kms.KeyI
 	return list(ctx, s, "list aliases", scanAlias, "SELECT "+aliases.columns+" FROM aliases"+query+end, append(args, after, max(limit, 0))...)
 }
 
-var aliasLimit = limit{"aliases", "SELECT count(*) FROM aliases WHERE key_id = ?", kms.ErrAliasLimit}
+var aliasLimit = limit{"key", "aliases", "SELECT count(*) FROM aliases WHERE key_id = ?", kms.ErrAliasLimit}
 
-func keyOfAlias(a kms.AliasRow) kms.KeyID { return a.KeyID }
+func keyOfAlias(a kms.AliasRow) string { return string(a.KeyID) }

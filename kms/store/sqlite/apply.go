@@ -11,7 +11,7 @@ import (
 // part is some of what a transaction does.
 type part func(context.Context, *sql.Tx) error
 
-// Apply makes a change, all of it or nothing: kms.ErrConflict, kms.ErrAliasLimit, kms.ErrGrantLimit.
+// Apply makes a change, all of it or nothing: kms.ErrConflict, kms.ErrKeyLimit, kms.ErrAliasLimit, kms.ErrGrantLimit.
 func (s *Store) Apply(ctx context.Context, c kms.Change) error {
 	err := s.write(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		for _, do := range parts(c) {
@@ -33,6 +33,7 @@ func parts(c kms.Change) []part {
 	return []part{
 		every(c.Expect, expect),
 		every(c.Keys, keys.put),
+		within(c.MaxKeys, keyLimit, c.Keys, accountOfKey),
 		every(c.Generations, generations.put),
 		every(c.Uses, uses.put),
 		every(c.Policies, policies.put),

@@ -63,6 +63,6 @@ func (s *Store) RetirableGrants(
 		retiring, after, afterKey, max(limit, 0))
 }
 
-var grantLimit = limit{"grants", "SELECT coalesce(sum(grants), 0) FROM grant_counts WHERE key_id = ?", kms.ErrGrantLimit}
+var grantLimit = limit{"key", "grants", "SELECT coalesce(sum(grants), 0) FROM grant_counts WHERE key_id = ?", kms.ErrGrantLimit}
 
-func keyOfGrant(g kms.GrantRow) kms.KeyID { return g.KeyID }
+func keyOfGrant(g kms.GrantRow) string { return string(g.KeyID) }

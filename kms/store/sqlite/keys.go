@@ -34,6 +34,20 @@ func (s *Store) Keys(ctx context.Context, account kms.AccountID, after kms.KeyID
 		account, after, max(limit, 0))
 }
 
+const countKeys = "SELECT coalesce(sum(keys), 0) FROM key_counts WHERE account = ?"
+
+// KeyCount is how many customer managed keys an account has.
+func (s *Store) KeyCount(ctx context.Context, account kms.AccountID) (int, error) {
+	return one(ctx, s, fmt.Sprintf("count the keys of account %s", account), func(row scanner) (n int, err error) {
+		err = row.Scan(&n)
+		return n, err
+	}, countKeys, account)
+}
+
+var keyLimit = limit{"account", "keys", countKeys, kms.ErrKeyLimit}
+
+func accountOfKey(k kms.KeyRow) string { return string(k.Account) }
+
 // Key reads a key and all that belongs to it in one transaction.
 func (s *Store) Key(ctx context.Context, id kms.KeyID) (kms.KeyRecord, error) {
 	var record kms.KeyRecord

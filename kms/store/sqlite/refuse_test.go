@@ -157,7 +157,7 @@ var refusals = []struct {
 		}
 	}, sqlite.ErrNotOurs, "it belongs to another program"},
 	{"a newer schema", alter("PRAGMA user_version = 7"), sqlite.ErrNewer,
-		"open DIR/keyhold.db: made by a newer Keyhold (schema 7; this one knows 2): upgrade keyhold"},
+		"open DIR/keyhold.db: made by a newer Keyhold (schema 7; this one knows 3): upgrade keyhold"},
 	{"an added trigger", alter("CREATE TRIGGER silence AFTER INSERT ON outbox BEGIN DELETE FROM outbox; END"), sqlite.ErrNotOurs,
 		"its schema was changed by hand"},
 	{"an added table", alter("CREATE TABLE more (x)"), sqlite.ErrNotOurs, "its schema was changed by hand"},

@@ -6,6 +6,9 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/keyhold/keyhold/kms"
+	"github.com/keyhold/keyhold/kms/keyspec"
 )
 
 // fill makes a row of a table, with the form that its checks ask for.
@@ -26,6 +29,38 @@ func fill(t *testing.T, db *sql.DB, table string) {
 	insert := fmt.Sprintf("INSERT OR REPLACE INTO %s (%s) VALUES (%s)", table, strings.Join(names, ", "), strings.Join(values, ", "))
 	if _, err := db.Exec(insert); err != nil {
 		t.Fatalf("%s: %v", insert, err)
+	}
+}
+
+// TestTheKeysOfAnEarlierSchemaAreCounted: before schema 3 nobody counted them.
+func TestTheKeysOfAnEarlierSchemaAreCounted(t *testing.T) {
+	steps, err := embedded()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	old := pool(filepath.Join(dir, databaseName), settings{"mode": "rwc", "_txlock": "immediate"}, 1)
+	if _, _, err := migrate(t.Context(), old, steps[:2]); err != nil {
+		t.Fatal(err)
+	}
+	for _, key := range [][3]string{{"a", "1", "CUSTOMER"}, {"b", "1", "CUSTOMER"}, {"c", "1", "AWS"}, {"d", "2", "CUSTOMER"}} {
+		row := keyArgs(kms.KeyRow{ID: kms.KeyID(key[0]), Account: kms.AccountID(key[1]), Rev: 1, Manager: keyspec.KeyManager(key[2])})
+		if _, err := old.Exec(keys.insert, row...); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := old.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s, err := Open(t.Context(), Config{Dir: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	for account, want := range map[kms.AccountID]int{"1": 2, "2": 1, "3": 0} {
+		if n, err := s.KeyCount(t.Context(), account); n != want || err != nil {
+			t.Errorf("account %s has %d keys, %v, want %d", account, n, err, want)
+		}
 	}
 }
 
