@@ -67,6 +67,7 @@ type PIN struct {
 
 // Keys limits the life of master keys.
 type Keys struct {
+	PerAccount        *int   // keys.per_account: customer managed keys of one account, 0 for no limit; nil means 10000
 	OnDemandRotations *int   // keys.on_demand_rotations: on-demand rotations of one key, 0 for no limit; nil means 25, as AWS KMS
 	RenewAfterUses    uint64 // keys.renew_after_uses: encryptions before a generation is replaced, at most MaxUses; 0 means 2^31
 }
@@ -90,10 +91,14 @@ type Server struct {
 	Rates       Rates         // server.rates: how many requests may come in each second
 }
 
-// Rates are requests a second, which may come in a burst of those of one second.
+// Rates are requests a second, up to 1,000,000, which may come in a burst of those of one second. The last three are of
+// each account for one class of operations, along the lines of AWS's quotas (AWS KMS Developer Guide, "Request quotas").
 type Rates struct {
-	Account   int // server.rates.account: of each account; 0 means any number
-	Principal int // server.rates.principal: of each user and role; 0 means any number
+	Account    int // server.rates.account: of each account; 0 means any number
+	Principal  int // server.rates.principal: of each user and role; 0 means any number
+	Symmetric  int // server.rates.symmetric: operations with keys, and GenerateRandom; 0 means any number
+	Management int // server.rates.management: changes; 0 means any number
+	Read       int // server.rates.read: operations that only look, and those that there are not; 0 means any number
 }
 
 // TLS names files in PEM. Certificate and Key belong together; both empty means no TLS.
@@ -110,6 +115,9 @@ func (c Config) withDefaults() Config {
 	setDefault(&c.Region, "us-east-1")
 	setDefault(&c.LockWait, 10*time.Second)
 	setDefault(&c.Token.CallTimeout, 5*time.Second)
+	if c.Keys.PerAccount == nil {
+		c.Keys.PerAccount = new(10000)
+	}
 	if c.Keys.OnDemandRotations == nil {
 		c.Keys.OnDemandRotations = new(25)
 	}

@@ -79,7 +79,7 @@ func TestDefaultsAreFilledIn(t *testing.T) {
 	want := configs.Config{
 		Version: 1, Account: "111122223333", Region: "us-east-1", LockWait: 10 * time.Second,
 		Token:  configs.Token{Label: "kms", PIN: configs.PIN{File: "pin"}, CallTimeout: 5 * time.Second},
-		Keys:   configs.Keys{OnDemandRotations: new(25), RenewAfterUses: 1 << 31},
+		Keys:   configs.Keys{PerAccount: new(10000), OnDemandRotations: new(25), RenewAfterUses: 1 << 31},
 		Audit:  configs.Audit{Dir: "audit", SegmentBytes: 64 << 20},
 		Server: configs.Server{Listen: "127.0.0.1:8480", Skew: 5 * time.Minute, Grace: 20 * time.Second, Connections: 10000},
 	}
@@ -174,6 +174,9 @@ func TestMistakesAreNamedWithPlaceAndNextStep(t *testing.T) {
 		"a skew of seconds":        {sound + "server: {skew: 90s}\n", "server.skew: is out of range; write whole minutes from 1m to 15m"},
 		"a region of another kind": {sound + "server: {regions: [mars]}\n", "server.regions: has an entry that has not the form of an AWS region"},
 		"too high a rate":          {sound + "server: {rates: {account: 1000001}}\n", "server.rates.account: is out of range; write a number up to 1000000"},
+		"too high a rate of reads": {sound + "server: {rates: {read: 1000001}}\n", "server.rates.read: is out of range; write a number up to 1000000"},
+		"a rate of no class":       {sound + "server: {rates: {asymmetric: 5}}\n", "server.rates.asymmetric: unknown field; known here: account, principal, symmetric, management, read"},
+		"part of a request":        {sound + "server: {rates: {management: 0.5}}\n", "server.rates.management: is a fraction; write a whole number"},
 		"a negative rate":          {sound + "server: {rates: {principal: -1}}\n", "server.rates.principal: is too small"},
 		"no token":                 {sound, "c.yaml: token: needs one of label, serial, slot; name the token, best by its label"},
 		"two names of the token":   {token("  slot: 0\n"), "c.yaml:3: token: has label and slot; keep one of them"},
@@ -220,10 +223,10 @@ func full() configs.Config {
 		Module:   configs.Module{Path: "/opt/ä b.so", InitArgs: `a='b "c"'`, Env: map[string]string{"B": "2", "A": "./c: #"}, Profile: "generic"},
 		Token: configs.Token{Serial: "01", PIN: configs.PIN{Credential: "pin"}, Sessions: 3, IV: device.IVAppended, MaxObjects: 17,
 			CallTimeout: time.Minute, Exclusive: new(false)},
-		Keys:  configs.Keys{OnDemandRotations: new(0), RenewAfterUses: configs.MaxUses},
+		Keys:  configs.Keys{PerAccount: new(0), OnDemandRotations: new(0), RenewAfterUses: configs.MaxUses},
 		Audit: configs.Audit{Dir: "/var/log/keyhold", SegmentBytes: 4096},
 		Server: configs.Server{Listen: ":443", Admin: "127.0.0.1:8481", Regions: []string{"us-east-1", "us-gov-west-1"}, Skew: 15 * time.Minute,
-			Grace: time.Second, Connections: 2, PlainHTTP: true, Rates: configs.Rates{Account: 500, Principal: 50},
+			Grace: time.Second, Connections: 2, PlainHTTP: true, Rates: configs.Rates{Account: 500, Principal: 50, Symmetric: 400, Management: 15, Read: 100},
 			TLS: configs.TLS{Certificate: "/etc/tls.crt", Key: "/etc/tls.key", ClientCA: "/etc/clients.crt"}},
 	}
 }

@@ -39,14 +39,15 @@ func (f field) like(example string) field {
 
 // sections are the mappings that hold fields, with what a written file says above them.
 var sections = map[string]string{
-	"module":       "The PKCS#11 library of the HSM.",
-	"token":        "The token of that library which holds the master keys. Name it by exactly one of label, serial and slot.",
-	"token.pin":    "Where the user PIN is: exactly one of file, fd and credential. The PIN itself never stands here.",
-	"keys":         "Limits on master keys.",
-	"audit":        "The audit log.",
-	"server":       "What `keyhold serve` listens on.",
-	"server.rates": "How many requests may come in each second; more are answered with ThrottlingException. What the token can bear is\nthe bound besides.",
-	"server.tls":   "The server's certificate, which is read again when its files change. Without one the API is served on the loopback only.",
+	"module":    "The PKCS#11 library of the HSM.",
+	"token":     "The token of that library which holds the master keys. Name it by exactly one of label, serial and slot.",
+	"token.pin": "Where the user PIN is: exactly one of file, fd and credential. The PIN itself never stands here.",
+	"keys":      "Limits on master keys.",
+	"audit":     "The audit log.",
+	"server":    "What `keyhold serve` listens on.",
+	"server.rates": "How many requests may come in each second, in a burst of as many; more are answered with ThrottlingException. What\n" +
+		"the token can bear is the bound besides. They are read when the server starts.",
+	"server.tls": "The server's certificate, which is read again when its files change. Without one the API is served on the loopback only.",
 }
 
 // fields is the schema, in the order of a written file; the fields of a section stand together.
@@ -102,6 +103,8 @@ var fields = []field{
 	row("token.pin.credential", "A systemd credential (LoadCredential= or LoadCredentialEncrypted=), by name.",
 		text, func(c *Config) *string { return &c.Token.PIN.Credential }).like(`"keyhold-pin"`),
 
+	row("keys.per_account", "How many keys one account may have, those pending deletion among them. AWS KMS allows 100000 by default. 0: no limit.",
+		opt(whole[int](0)), func(c *Config) **int { return &c.Keys.PerAccount }),
 	row("keys.on_demand_rotations", "How often one key may be rotated on demand. AWS KMS allows 25. 0: no limit.",
 		opt(whole[int](0)), func(c *Config) **int { return &c.Keys.OnDemandRotations }),
 	row("keys.renew_after_uses", "Encryptions after which a key gets a new generation by itself. The default, 2^31, stays well below\n"+
@@ -131,6 +134,12 @@ var fields = []field{
 		whole[int](0), func(c *Config) *int { return &c.Server.Rates.Account }),
 	row("server.rates.principal", "Of each user and role. 0: any number.",
 		whole[int](0), func(c *Config) *int { return &c.Server.Rates.Principal }),
+	row("server.rates.symmetric", "Of each account, of operations with keys, such as Encrypt, and of GenerateRandom. 0: any number.",
+		whole[int](0), func(c *Config) *int { return &c.Server.Rates.Symmetric }),
+	row("server.rates.management", "Of each account, of changes, such as CreateKey. 0: any number.",
+		whole[int](0), func(c *Config) *int { return &c.Server.Rates.Management }),
+	row("server.rates.read", "Of each account, of operations that only look, such as DescribeKey. 0: any number.",
+		whole[int](0), func(c *Config) *int { return &c.Server.Rates.Read }),
 	row("server.tls.certificate", "The certificate with its chain, in PEM.",
 		text, func(c *Config) *string { return &c.Server.TLS.Certificate }).like(`"/etc/keyhold/tls.crt"`),
 	row("server.tls.key", "Its private key, in PEM, which only Keyhold's user can read.",

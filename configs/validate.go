@@ -69,6 +69,7 @@ func findings(c Config) []finding {
 	out = append(out, serviceFindings(c.Services)...)
 	out = append(out, moduleFindings(c.Module)...)
 	out = append(out, tokenFindings(c.Token)...)
+	say(*c.Keys.PerAccount < 0, "keys.per_account", "is negative; write a number, or 0 for no limit")
 	say(*c.Keys.OnDemandRotations < 0, "keys.on_demand_rotations", "is negative; write a number, or 0 for no limit")
 	say(c.Keys.RenewAfterUses > MaxUses, "keys.renew_after_uses", "is more than AES-GCM can bear under one key; write at most %d", uint64(MaxUses))
 	say(!filepath.IsAbs(c.Audit.Dir) && !filepath.IsLocal(c.Audit.Dir) || filepath.Clean(c.Audit.Dir) == ".", "audit.dir",
@@ -97,8 +98,10 @@ func serverFindings(s Server) []finding {
 	say(s.Grace < 0, "server.grace", "is negative; write a duration such as 20s")
 	say(s.Connections < 2, "server.connections", "is too small; write 2 or more")
 	outOfRange := fmt.Sprintf("is out of range; write a number up to %d, or 0 for any number", maxRate)
-	say(s.Rates.Account < 0 || s.Rates.Account > maxRate, "server.rates.account", outOfRange)
-	say(s.Rates.Principal < 0 || s.Rates.Principal > maxRate, "server.rates.principal", outOfRange)
+	for name, rate := range map[string]int{"account": s.Rates.Account, "principal": s.Rates.Principal,
+		"symmetric": s.Rates.Symmetric, "management": s.Rates.Management, "read": s.Rates.Read} {
+		say(rate < 0 || rate > maxRate, "server.rates."+name, outOfRange)
+	}
 	for _, region := range s.Regions {
 		say(!regionForm.MatchString(region), "server.regions", "has an entry that has not the form of an AWS region; write one such as us-east-1")
 	}

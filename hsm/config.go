@@ -53,6 +53,9 @@ type Config struct {
 	// KeepAlive is how often the sessions prove that they live, in the background. Devices drop those that have been
 	// silent for 30 s. 0: 20 s.
 	KeepAlive time.Duration
+	// PoolWait is told how long each call waited for a session, 0 when one was free, also one that got none. It must
+	// return at once. nil: nobody is told.
+	PoolWait func(time.Duration)
 	// Anchor is an object that is visible whenever the token is healthy: only then does "no object found" mean that
 	// there is none. Token.Expect sets it later. nil: the token's own word has to do.
 	Anchor *device.ObjectID

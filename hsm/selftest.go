@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/aes"
 	"crypto/cipher"
+	"crypto/fips140"
 	"crypto/rand"
 	"errors"
 	"fmt"
@@ -242,11 +243,16 @@ func hostOpen(key []byte, s device.Sealed) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	gcm, err := cipher.NewGCMWithNonceSize(block, len(s.IV))
-	if err != nil {
-		return nil, err
-	}
-	return gcm.Open(nil, s.IV, s.Ciphertext, probeAAD)
+	var opened []byte
+	// GODEBUG=fips140=only knows no GCM with an IV of somebody else's. This is a trial of the token by a known text and a
+	// key that is destroyed; it protects nothing.
+	fips140.WithoutEnforcement(func() {
+		var gcm cipher.AEAD
+		if gcm, err = cipher.NewGCMWithNonceSize(block, len(s.IV)); err == nil {
+			opened, err = gcm.Open(nil, s.IV, s.Ciphertext, probeAAD)
+		}
+	})
+	return opened, err
 }
 
 func without(template []*pkcs11.Attribute, kind uint) []*pkcs11.Attribute {

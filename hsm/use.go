@@ -57,7 +57,7 @@ type guardError struct{ error }
 
 // session takes a permit and an open session. Without one idle it opens one, and keeps the permit.
 func (t *Token) session(ctx context.Context) (*session, error) {
-	s, err := t.pool.take(ctx, t.cfg.CallTimeout)
+	s, err := t.permit(ctx)
 	if err != nil || s != nil {
 		return s, err
 	}
@@ -78,6 +78,17 @@ func (t *Token) session(ctx context.Context) (*session, error) {
 		return nil, err
 	}
 	return opened, nil
+}
+
+// permit takes a permit from the pool, and tells how long that took.
+func (t *Token) permit(ctx context.Context) (*session, error) {
+	if t.cfg.PoolWait == nil {
+		return t.pool.take(ctx, t.cfg.CallTimeout)
+	}
+	began := t.cfg.Now()
+	s, err := t.pool.take(ctx, t.cfg.CallTimeout)
+	t.cfg.PoolWait(max(t.cfg.Now().Sub(began), 0))
+	return s, err
 }
 
 func (t *Token) openIn(slot uint) (pkcs11.SessionHandle, error) {

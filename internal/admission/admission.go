@@ -29,6 +29,9 @@ type Config struct {
 	// forgotten, which gives its owner a full one: so whoever can act under more names than this escapes the rate of
 	// each name, but not that of the account. 0: 65,536.
 	Remember int
+	// Waited is told of each request that is not exempt how long it waited for its place, 0 when it found one at once;
+	// also of those that went away without one, but not of those over a rate. It must return at once. nil: nobody is told.
+	Waited func(time.Duration)
 	// Now is the clock of the token buckets. Deadlines in the queue run by the runtime's timers.
 	Now func() time.Time
 }
@@ -52,6 +55,9 @@ func (c Config) resolved() (Config, error) {
 	}
 	if c.Remember == 0 {
 		c.Remember = defaultRemember
+	}
+	if c.Waited == nil {
+		c.Waited = func(time.Duration) {}
 	}
 	return c, nil
 }

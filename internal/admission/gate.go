@@ -11,6 +11,7 @@ type Gate struct {
 	capacity int
 	wait     time.Duration
 	now      func() time.Time
+	waited   func(time.Duration)
 	start    time.Time
 
 	mu      sync.Mutex
@@ -31,7 +32,7 @@ func New(c Config) (*Gate, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Gate{capacity: c.Capacity, wait: c.Wait, now: c.Now, start: c.Now(), limits: limits, line: newLine(c.Queue)}, nil
+	return &Gate{capacity: c.Capacity, wait: c.Wait, now: c.Now, waited: c.Waited, start: c.Now(), limits: limits, line: newLine(c.Queue)}, nil
 }
 
 // Enter lets a request in, at once or when its turn comes. The caller calls leave when the request has been answered;
@@ -43,8 +44,12 @@ func New(c Config) (*Gate, error) {
 // What a request took from its rates it does not give back when it is refused afterwards.
 func (g *Gate) Enter(ctx context.Context, t Ticket) (leave func(), err error) {
 	w, why := g.arrive(ctx, t)
-	if w != nil {
+	switch {
+	case w != nil:
 		why = g.await(ctx, w)
+		g.waited(g.now().Sub(w.since))
+	case !t.Exempt && (why == 0 || why == Crowded):
+		g.waited(0)
 	}
 	switch {
 	case why == Abandoned:

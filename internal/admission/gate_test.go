@@ -135,6 +135,28 @@ func TestADefaultGateWaitsASecondInAQueueOfAThousand(t *testing.T) {
 	})
 }
 
+func TestEachWaitIsToldOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var waits []time.Duration
+		g := newGate(t, admission.Config{Capacity: 1, Queue: 2, Waited: func(d time.Duration) { waits = append(waits, d) },
+			Rates: admission.Rates{Class: map[admission.Class]admission.Rate{admission.Management: {PerSecond: 0.001}}}})
+		leave := mustEnter(t, g, "a")
+		served, expired := enter(t, g, "b"), enter(t, g, "c")
+		enter(t, g, "b") // one too many
+		exempt := admission.Ticket{Account: "1", Principal: "d", Class: admission.Management, Exempt: true}
+		for range 2 { // the second is over its rate
+			_, _ = g.Enter(t.Context(), exempt)
+		}
+		time.Sleep(200 * time.Millisecond)
+		leave()
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		if want := []time.Duration{0, 0, 200 * time.Millisecond, time.Second}; served.err != nil || expired.err == nil || !slices.Equal(waits, want) {
+			t.Errorf("told of %v, want %v", waits, want)
+		}
+	})
+}
+
 func TestACallerWhoGoesLeavesTheQueueAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newGate(t, admission.Config{Capacity: 1})

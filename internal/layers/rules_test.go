@@ -33,7 +33,7 @@ var onlyThese = []only{
 	{"database/sql", []string{"kms/store/*"}, []string{"integration"}},
 	{"net/http", []string{"kms/httpapi", "client", "cli", "xks", "internal/sigv4", "internal/health", "internal/metrics"}, []string{"integration", "integration/*"}},
 	{"crypto/tls", []string{"kms/httpapi", "client", "cli", "xks"}, []string{"integration", "integration/*"}},
-	{"os/exec", []string{"cli", "hsm/*", "hsm/witness/protocol", "softhsm", "softhsm/faultp11", "integration/demo"}, anywhere},
+	{"os/exec", []string{"cli", "client", "hsm/*", "hsm/witness/protocol", "softhsm", "softhsm/faultp11", "integration/demo"}, anywhere},
 
 	{"github.com/miekg/pkcs11", []string{"hsm", "hsm/*"}, []string{"softhsm", "softhsm/faultp11", "integration", "integration/*"}},
 	{"github.com/ThalesIgnite/crypto11", []string{"hsm/witness"}, []string{"integration", "integration/*"}},

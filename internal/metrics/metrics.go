@@ -28,6 +28,8 @@ type Metrics struct {
 	requests *prometheus.CounterVec
 	duration *prometheus.HistogramVec
 	inFlight prometheus.Gauge
+	admitted prometheus.Histogram
+	pool     prometheus.Histogram
 	calls    *prometheus.HistogramVec
 	failures *prometheus.CounterVec
 }
@@ -43,6 +45,13 @@ func New(s Sources) *Metrics {
 			Name: "keyhold_request_duration_seconds", Help: "Time from a request's header to its answer.", Buckets: buckets,
 		}, []string{"operation"}),
 		inFlight: prometheus.NewGauge(prometheus.GaugeOpts{Name: "keyhold_requests_in_flight", Help: "Requests that are being answered."}),
+		admitted: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "keyhold_admission_wait_seconds", Help: "Time that requests that use the token waited for their turn, without those over a rate.",
+			Buckets: buckets,
+		}),
+		pool: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "keyhold_token_pool_wait_seconds", Help: "Time that calls of the token waited for a session.", Buckets: buckets,
+		}),
 		calls: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "keyhold_token_call_duration_seconds", Help: "Time of the service's calls of the token, waiting for a session included.",
 			Buckets: buckets,
@@ -51,7 +60,7 @@ func New(s Sources) *Metrics {
 			Name: "keyhold_token_call_errors_total", Help: "Calls of the token that failed, by class of failure.",
 		}, []string{"call", "class"}),
 	}
-	m.registry.MustRegister(m.requests, m.duration, m.inFlight, m.calls, m.failures, s,
+	m.registry.MustRegister(m.requests, m.duration, m.inFlight, m.admitted, m.pool, m.calls, m.failures, s,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -67,6 +76,12 @@ func (m *Metrics) Request(operation, code string, took time.Duration) {
 	m.requests.WithLabelValues(operation, code).Inc()
 	m.duration.WithLabelValues(operation).Observe(took.Seconds())
 }
+
+// Admission counts how long a request waited for its turn.
+func (m *Metrics) Admission(waited time.Duration) { m.admitted.Observe(waited.Seconds()) }
+
+// PoolWait counts how long a call of the token waited for a session.
+func (m *Metrics) PoolWait(waited time.Duration) { m.pool.Observe(waited.Seconds()) }
 
 // Track counts the requests that a handler has in hand.
 func (m *Metrics) Track(h http.Handler) http.Handler {

@@ -16,6 +16,7 @@ import (
 	"github.com/keyhold/keyhold/kms"
 	"github.com/keyhold/keyhold/kms/device"
 	"github.com/keyhold/keyhold/kms/kmstest"
+	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
 )
 
 func newMetrics(t *testing.T) *metrics.Metrics {
@@ -84,6 +85,32 @@ func TestRequestsAreCountedByOperationAndCode(t *testing.T) {
 		`keyhold_request_duration_seconds_count{operation="Encrypt"} 2`,
 		`keyhold_request_duration_seconds_bucket{operation="Encrypt",le="0.0025"} 1`,
 		`keyhold_requests_in_flight 0`)
+}
+
+func TestWaitsAreCounted(t *testing.T) {
+	m := newMetrics(t)
+	m.Admission(2 * time.Millisecond)
+	m.PoolWait(0)
+	m.PoolWait(20 * time.Millisecond)
+	wantLines(t, scrape(t, m),
+		`keyhold_admission_wait_seconds_count 1`, `keyhold_admission_wait_seconds_sum 0.002`,
+		`keyhold_token_pool_wait_seconds_count 2`, `keyhold_token_pool_wait_seconds_bucket{le="0.0001"} 1`, `keyhold_token_pool_wait_seconds_sum 0.02`)
+}
+
+// Names and units are as Prometheus wants them.
+func TestTheSeriesAreNamedAsPrometheusWants(t *testing.T) {
+	m := newMetrics(t)
+	m.Request("Encrypt", "", time.Millisecond)
+	if err := m.Device(brokenDevice{err: device.ErrBusy}, time.Now).Random(t.Context(), nil); err == nil {
+		t.Fatal("a broken device works")
+	}
+	problems, err := promlint.New(strings.NewReader(scrape(t, m))).Lint()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range problems {
+		t.Errorf("%s: %s", p.Metric, p.Text)
+	}
 }
 
 // brokenDevice fails at what it is told to.

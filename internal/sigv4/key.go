@@ -1,6 +1,7 @@
 package sigv4
 
 import (
+	"crypto/fips140"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
@@ -23,9 +24,16 @@ type Key struct {
 	known bool
 }
 
+// TooShort tells a secret that cannot be used in this process: less than 10 octets under GODEBUG=fips140=only.
+func TooShort(secret []byte) bool { return fips140.Enforced() && len("AWS4")+len(secret) < 112/8 }
+
 // SigningKey derives the key of a scope (IAM User Guide, "Create a signed AWS API request", step 4). The caller keeps
-// the secret and wipes it. That of an empty secret is a Key that verifies nothing.
+// the secret and wipes it. That of an empty secret is a Key that verifies nothing, and so is that of one of less than 10
+// octets under GODEBUG=fips140=only, where HMAC takes no key below 112 bits (NIST SP 800-131A); AWS's have 40.
 func SigningKey(secret []byte, s Scope) Key {
+	if TooShort(secret) {
+		return Key{}
+	}
 	start := append([]byte("AWS4"), secret...)
 	mac := hmacSHA256(start, s.Date)
 	clear(start)

@@ -64,6 +64,8 @@ func (s Signer) check() error {
 		return errors.New("the access key id has a character that none has, or is empty")
 	case len(s.Credentials.SecretAccessKey) == 0:
 		return errors.New("the secret access key is empty")
+	case TooShort(s.Credentials.SecretAccessKey):
+		return errors.New("the secret access key is too short for FIPS 140-3 mode: it has less than 10 characters, and AWS's have 40")
 	case !isName(s.Region):
 		return fmt.Errorf("%q is not a region name", s.Region)
 	case !isName(s.Service):
