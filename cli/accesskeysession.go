@@ -15,7 +15,8 @@ func (p *program) accessKeySession() *cli.Command {
 	return &cli.Command{
 		Name: "session", Usage: "begin a session of a role, and print its credentials as AWS SDKs take them", ArgsUsage: noOperands,
 		Description: describe("Prints the JSON that AWS SDKs and the AWS CLI want of a credential_process, and nothing else. The role's trust policy\n"+
-			"decides whether the user may, or the root of the account if no user is named. In the configuration file of AWS:\n"+
+			"decides whether the user may, or the root of the account if no user is named; with --endpoint, whether whom the access\n"+
+			"key is of may. In the configuration file of AWS:\n"+
 			"   credential_process = keyhold --data DIR access-key session --user alice --role role/batch",
 			"keyhold access-key session --user alice --role role/batch --duration 15m"),
 		Flags: []cli.Flag{
@@ -50,6 +51,10 @@ func (p *program) beginSession(c *cli.Context) error {
 		}
 	}
 	return p.with(c, func(ctx context.Context, s *session) error {
+		if c.IsSet("user") && !s.owned() {
+			return usagef(c, "--user is for the owner of a data directory, who may be any user; through %s a session is begun by whom the access key "+
+				"is of: leave out --user", namedBy(c))
+		}
 		role, err := arnOf(ctx, s, withKind(kms.Role, c.String("role")))
 		if err != nil {
 			return err

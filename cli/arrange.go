@@ -26,6 +26,7 @@ func arrange(app *cli.App, args []string) ([]string, error) {
 	if l.problem != nil {
 		return nil, &usageError{cause: l.problem, usage: strings.Join(slices.Concat([]string{app.HelpName}, l.path, []string{"--help"}), " ")}
 	}
+	app.Metadata = map[string]any{typedKey: l.typed()}
 	global, local := l.sorted()
 	out := slices.Concat(args[:1], global, l.path, local)
 	if len(l.operands) > 0 && len(l.path) > 0 {
@@ -55,10 +56,25 @@ type flagWords struct {
 	words []string
 }
 
+// isGlobal tells a flag of all commands that the command has no other one of.
+func (l *line) isGlobal(f flagWords) bool {
+	return findFlag(l.own, f.name) == nil && findFlag(l.shared, f.name) != nil
+}
+
+// typed are the names of the flags of all commands that were given.
+func (l *line) typed() (names []string) {
+	for _, f := range l.flags {
+		if l.isGlobal(f) {
+			names = append(names, findFlag(l.shared, f.name).Names()[0])
+		}
+	}
+	return names
+}
+
 // sorted parts the flags. One that both the command and all commands have is the command's, wherever it stands.
 func (l *line) sorted() (global, local []string) {
 	for _, f := range l.flags {
-		if findFlag(l.own, f.name) == nil && findFlag(l.shared, f.name) != nil {
+		if l.isGlobal(f) {
 			global = append(global, f.words...)
 		} else {
 			local = append(local, f.words...)

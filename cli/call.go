@@ -80,6 +80,9 @@ func descriptions() []kms.Description {
 
 // unknownOperation proposes the operation that was probably meant; capitals do not count.
 func unknownOperation(name string, known []string) error {
+	if _, ok := api.UnservedOperations()[name]; ok {
+		return api.NoOperation(name)
+	}
 	lower := make([]string, len(known))
 	for i, k := range known {
 		lower[i] = strings.ToLower(k)

@@ -79,12 +79,14 @@ func typed(c *cli.Context) string {
 	return strings.Join(words, " ")
 }
 
-// called is the command's name, with the account that it acts for: the same command for another account is another one.
+// called is the command's name, with the account that it acts for and the server that it asks: the same command for another
+// one is another one.
 func called(c *cli.Context) string {
+	words := c.App.HelpName
 	if id, given := actingAccount(c); given {
-		return c.App.HelpName + " --" + accountFlag + " " + string(id) + strings.TrimPrefix(c.Command.HelpName, c.App.HelpName)
+		words += " --" + accountFlag + " " + string(id)
 	}
-	return c.Command.HelpName
+	return words + typedEndpoint(c) + strings.TrimPrefix(c.Command.HelpName, c.App.HelpName)
 }
 
 const yes = "yes"

@@ -42,6 +42,7 @@ func (p *program) newDaemon(ctx context.Context, s *session, config configs.Serv
 		return nil, errors.Join(err, d.close())
 	}
 	s.serving, s.meter = true, func(device kms.Device) kms.Device { return d.metrics.Device(device, p.now) }
+	s.poolWait = d.metrics.PoolWait
 	return d, nil
 }
 
@@ -107,7 +108,7 @@ func (d *daemon) url() string {
 // handler is the API over the open service.
 func (d *daemon) handler() (http.Handler, error) {
 	var err error
-	if d.gate, err = newGate(d.upkeep.token().Pool.Limit, d.config.Rates, d.p.now); err != nil {
+	if d.gate, err = newGate(d.upkeep.token().Pool.Limit, d.config.Rates, d.metrics.Admission, d.p.now); err != nil {
 		return nil, err
 	}
 	h, err := httpapi.New(httpapi.Config{

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/keyhold/keyhold/internal/secret"
+	"github.com/keyhold/keyhold/internal/sigv4"
 	"github.com/keyhold/keyhold/kms"
 	"github.com/keyhold/keyhold/kms/api"
 	"github.com/urfave/cli/v2"
@@ -45,6 +46,9 @@ func (p *program) wantedDevKey(c *cli.Context) (devKey, error) {
 	in := &api.CreateAccessKeyInput{Principal: new(devUser), AccessKeyID: &id, SecretAccessKey: new(api.SecretText(value))}
 	if err := in.Validate(); err != nil {
 		return devKey{}, advise(fmt.Errorf("%s or %s cannot be used: %w", devKeyIDVariable, devSecretVariable, err), "set others, or none")
+	}
+	if sigv4.TooShort([]byte(value)) {
+		return devKey{}, advise(fmt.Errorf("%s is too short for FIPS 140-3 mode", devSecretVariable), "set one of 10 characters or more, or none")
 	}
 	return devKey{kms.AccessKeyID(id), secret.New([]byte(value))}, nil
 }

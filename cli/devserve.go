@@ -87,7 +87,7 @@ func dropEnvFile(path string) error {
 // tellDevServer says how the server is reached: to shells in a file, and to people.
 func (p *program) tellDevServer(c *cli.Context, d *daemon, key devKey) error {
 	path, region := envFile(c), d.s.config.Region
-	text := envTitle
+	text := envTitle + "unset AWS_SESSION_TOKEN\n" // one of another access key would spoil this one
 	for _, v := range [][2]string{
 		{"AWS_ENDPOINT_URL_KMS", d.url()}, {"AWS_ENDPOINT_URL_STS", d.url()}, {"AWS_ACCESS_KEY_ID", string(key.id)},
 		{"AWS_SECRET_ACCESS_KEY", string(key.secret.Reveal())}, {"AWS_REGION", region}, {"KEYHOLD_ENDPOINT", d.url()},
@@ -102,7 +102,7 @@ func (p *program) tellDevServer(c *cli.Context, d *daemon, key devKey) error {
 		p.sayf("health and metrics are on http://%s", d.admin.Addr())
 	}
 	p.sayf("ready: serving on %s. To paste into another shell:", d.url())
-	_, err := fmt.Fprintf(p.err, "\n    . %s\n%s\n", shellWord(absolute(path)), devCommands(d, region, dataDir(c)))
+	_, err := fmt.Fprintf(p.err, "\n    . %s\n%s\n", shellWord(absolute(path)), devCommands(d, region))
 	return err
 }
 
@@ -118,11 +118,11 @@ func ownName() string {
 }
 
 // devCommands are three ways to ask, in a shell that has read the file of variables.
-func devCommands(d *daemon, region, dir string) string {
+func devCommands(d *daemon, region string) string {
 	return strings.Join([]string{
 		`    aws kms create-key --endpoint-url "$AWS_ENDPOINT_URL_KMS" --region ` + shellWord(region),
 		`    curl -sS --aws-sigv4 aws:amz:` + region + `:kms --user "$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY" -H 'Content-Type: application/x-amz-json-1.1' \
         -H 'X-Amz-Target: TrentService.ListKeys' -d '{}' ` + d.url() + "/",
-		"    " + shellWord(ownName()) + " --data " + shellWord(absolute(dir)) + " key list",
+		"    " + shellWord(ownName()) + " key list",
 	}, "\n") + "\n"
 }

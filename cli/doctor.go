@@ -62,6 +62,7 @@ func (t *table) findings(findings []kms.Finding) {
 // examine goes as far as it can: what cannot be opened is a finding and ends the examination. The error is of the
 // examination itself.
 func (p *program) examine(c *cli.Context) (findings []kms.Finding, err error) {
+	findings = append(findings, fipsNow().finding())
 	note := func(f kms.Finding) error {
 		findings = append(findings, f)
 		return c.Context.Err()

@@ -67,7 +67,8 @@ func guide(err error, steps map[string]string) error {
 // deniedRequest is a refusal with the id under which the audit log has it.
 type deniedRequest struct {
 	error
-	id string
+	id  string
+	far bool // the log is on another machine
 }
 
 func (e *deniedRequest) Unwrap() error { return e.error }
@@ -102,8 +103,12 @@ func (p *program) report(err error) int {
 		p.sayf("%s", advice)
 	}
 	var denied *deniedRequest
-	if errors.As(err, &denied) {
-		p.sayf("why, statement by statement: keyhold policy explain --request %s", denied.id)
+	if errors.As(err, &denied) && denied.id != "" {
+		where := ""
+		if denied.far {
+			where = ", on the server's machine"
+		}
+		p.sayf("why, statement by statement%s: keyhold policy explain --request %s", where, denied.id)
 	}
 	if p.stuck.Load() {
 		p.sayf("calls of the token do not return; a new process may get through")

@@ -22,7 +22,7 @@ func isThrottled(err error) bool {
 
 // Whoever assumes a role may call its sessions what it likes: that must not give it more.
 func TestTheSessionsOfARoleShareItsRate(t *testing.T) {
-	g, err := newGate(4, configs.Rates{Principal: 1}, frozen)
+	g, err := newGate(4, configs.Rates{Principal: 1}, nil, frozen)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -40,7 +40,7 @@ func TestTheSessionsOfARoleShareItsRate(t *testing.T) {
 
 // What only looks at rows comes in however busy the token is.
 func TestReadsDoNotWaitForTheToken(t *testing.T) {
-	g, err := newGate(1, configs.Rates{}, frozen)
+	g, err := newGate(1, configs.Rates{}, nil, frozen)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -13,7 +13,7 @@ const (
 	appHelp = `keyhold: {{.Usage}}
 
 USAGE:
-   keyhold [--data DIR] [--config FILE] [-o table|json] COMMAND ...
+   keyhold [--data DIR | --endpoint URL] [-o table|json] COMMAND ...
 
    {{wrap .Description 3}}
 

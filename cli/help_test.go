@@ -164,10 +164,10 @@ func TestAMistakeInTheCommandLineIsAUsageError(t *testing.T) {
 	}
 }
 
-// run is one command in this process, with no directory named by the environment.
+// run is one command in this process, with neither directory nor server named by the environment.
 func run(t *testing.T, input string, args ...string) (code int, out, talk string) {
 	t.Helper()
-	for _, name := range []string{"KEYHOLD_DATA", "KEYHOLD_CONFIG"} {
+	for _, name := range []string{"KEYHOLD_DATA", "KEYHOLD_CONFIG", endpointVariable, "KEYHOLD_CA_FILE", "KEYHOLD_CLIENT_CERT", "KEYHOLD_CLIENT_KEY"} {
 		t.Setenv(name, "")
 	}
 	var stdout, stderr bytes.Buffer

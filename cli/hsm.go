@@ -155,7 +155,7 @@ func (p *program) tryPIN(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	token, err := openToken(c.Context, config, pinSource(config.Token.PIN), p.logger(c), false, p.giveUp)
+	token, err := openToken(c.Context, config, pinSource(config.Token.PIN), p.logger(c), tokenWatch{stuck: p.giveUp})
 	if errors.Is(err, device.ErrUntrusted) {
 		return fmt.Errorf("the token took the PIN, and cannot be used: %w", err)
 	}

@@ -18,7 +18,7 @@ import (
 // command is the action of a command that takes from least to most operands; most -1 is any number.
 func (p *program) command(least, most int, action cli.ActionFunc) cli.ActionFunc {
 	return func(c *cli.Context) error {
-		if err := errors.Join(checkFormat(c), checkAccount(c)); err != nil {
+		if err := errors.Join(checkFormat(c), checkAccount(c), checkEndpoint(c)); err != nil {
 			return err
 		}
 		switch n := c.NArg(); {

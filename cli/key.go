@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/keyhold/keyhold/kms"
 	"github.com/keyhold/keyhold/kms/api"
@@ -93,11 +94,11 @@ func refuseTaken(ctx context.Context, s *session, alias string) error {
 	if alias == "" {
 		return nil
 	}
-	_, err := ask[api.DescribeKeyOutput](ctx, s, "DescribeKey", &api.DescribeKeyInput{KeyID: &alias})
+	out, err := ask[api.DescribeKeyOutput](ctx, s, "DescribeKey", &api.DescribeKeyInput{KeyID: &alias})
 	var wire *api.Error
 	switch {
-	case err == nil:
-		err = api.AlreadyExistsAlias(s.realm().AliasARN(s.caller.Account, alias))
+	case err == nil: // a key and its aliases are of one account and region
+		err = api.AlreadyExistsAlias(strings.TrimSuffix(out.KeyMetadata.Arn, "key/"+out.KeyMetadata.KeyID) + alias)
 	case errors.As(err, &wire) && wire.Name == api.NotFoundException:
 		return nil
 	}

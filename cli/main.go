@@ -101,7 +101,7 @@ func (p *program) commands() []*cli.Command {
 }
 
 func globalFlags() []cli.Flag {
-	return []cli.Flag{
+	return append([]cli.Flag{
 		&cli.StringFlag{Name: "config", Usage: "configuration `FILE` (default: keyhold.yaml in the data directory)",
 			EnvVars: []string{"KEYHOLD_CONFIG"}, TakesFile: true},
 		&cli.StringFlag{Name: "data", Usage: "the data directory `DIR`", Value: defaultData,
@@ -109,5 +109,5 @@ func globalFlags() []cli.Flag {
 		&cli.StringFlag{Name: accountFlag, Usage: "act as the root of the account `ID` instead of the directory's own"},
 		&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Usage: "`FORMAT` of results: table or json", Value: formatTable},
 		&cli.BoolFlag{Name: "verbose", Usage: "say on the error output what is going on"},
-	}
+	}, endpointFlags()...)
 }

@@ -46,7 +46,7 @@ type session struct {
 	token   *hsm.Token
 	audit   *audit.Log
 	service *kms.Service
-	remote  *remote       // the server that holds the directory, if one does: then nothing above is open
+	remote  remote        // the server that is asked, if one is: then nothing above is open
 	account kms.AccountID // whose root the caller is; empty: the directory's own
 	caller  kms.Caller
 
@@ -54,6 +54,7 @@ type session struct {
 	readOnly bool                        // the service settles nothing when it is opened
 	serving  bool                        // the token is kept alive, and recovers by itself
 	meter    func(kms.Device) kms.Device // what the service has the token through; nil: nothing
+	poolWait func(time.Duration)         // told how long calls of the token waited for a session; nil: nobody
 }
 
 func (p *program) session(c *cli.Context, config configs.Config) *session {
@@ -87,9 +88,12 @@ func loadConfig(c *cli.Context) (configs.Config, error) {
 	return config, err
 }
 
-// with opens the data directory, hands it to work, and closes it whatever happens. Where a server has the directory, work
-// gets a session that asks it.
+// with opens the data directory, hands it to work, and closes it whatever happens. Where a server has the directory, or the
+// command line names one elsewhere, work gets a session that asks it.
 func (p *program) with(c *cli.Context, work func(context.Context, *session) error) error {
+	if endpointOf(c) != "" {
+		return p.elsewhere(c, work)
+	}
 	config, err := loadConfig(c)
 	if err != nil {
 		return err
@@ -102,6 +106,16 @@ func (p *program) with(c *cli.Context, work func(context.Context, *session) erro
 	s := p.session(c, config)
 	s.remote, s.caller = server, s.rootCaller()
 	return work(c.Context, s)
+}
+
+// elsewhere is with for a server that is no neighbour: no data directory and no configuration is looked at.
+func (p *program) elsewhere(c *cli.Context, work func(context.Context, *session) error) error {
+	server, err := reach(c)
+	if err != nil {
+		return err
+	}
+	defer server.close()
+	return work(c.Context, &session{log: p.logger(c), now: p.now, remote: server})
 }
 
 // own is with for commands that look at the token or the store themselves, and cannot while a server has them.
@@ -173,7 +187,7 @@ func (s *session) steps() []step {
 
 func (s *session) openToken(ctx context.Context) (err error) {
 	if s.token == nil {
-		s.token, err = openToken(ctx, s.config, s.pin, s.log, s.serving, s.onStuck)
+		s.token, err = openToken(ctx, s.config, s.pin, s.log, tokenWatch{s.serving, s.onStuck, s.poolWait})
 	}
 	return err
 }
@@ -193,7 +207,7 @@ func (s *session) openService(ctx context.Context) (err error) {
 	s.service, err = kms.New(ctx, kms.Config{
 		Store: s.store, Device: device, Log: s.audit, Table: ops.Table(),
 		Account: kms.AccountID(s.config.Account), Region: s.config.Region, Logger: s.log, Now: s.now,
-		MaxOnDemandRotations: *s.config.Keys.OnDemandRotations, RenewAfter: s.config.Keys.RenewAfterUses,
+		MaxKeysPerAccount: *s.config.Keys.PerAccount, MaxOnDemandRotations: *s.config.Keys.OnDemandRotations, RenewAfter: s.config.Keys.RenewAfterUses,
 		ReadOnly: s.readOnly, Sweep: s.serving, Services: s.config.Services,
 	})
 	if err == nil {
@@ -273,9 +287,25 @@ func (s *session) do(ctx context.Context, operation string, in kms.Input) (any, 
 	}
 	out, id, err := send(ctx, operation, in)
 	if isDenied(err) {
-		err = &deniedRequest{err, id}
+		err = &deniedRequest{err, id, !s.owned()}
 	}
 	return out, err
+}
+
+// owned tells a session of the data directory's owner, who is the root of its accounts, from one of whom an access key is
+// of.
+func (s *session) owned() bool { return s.caller.Local }
+
+// ownAccount is the account that the caller is of; "" when the server does not tell.
+func (s *session) ownAccount(ctx context.Context) kms.AccountID {
+	if s.owned() {
+		return s.caller.Account
+	}
+	who, err := ask[api.GetCallerIdentityOutput](ctx, s, "GetCallerIdentity", &api.GetCallerIdentityInput{})
+	if err != nil {
+		return ""
+	}
+	return kms.AccountID(who.Account)
 }
 
 func (s *session) doHere(ctx context.Context, operation string, in kms.Input) (any, string, error) {
@@ -290,7 +320,8 @@ func (s *session) doHere(ctx context.Context, operation string, in kms.Input) (a
 func (s *session) doThere(ctx context.Context, operation string, in kms.Input) (any, string, error) {
 	for _, row := range ops.Table() {
 		if d := row.Describe(); d.Name == operation {
-			return s.remote.do(ctx, s.caller, d, in)
+			out, id, err := s.remote.do(ctx, s.caller, d, in)
+			return out, id, remoteError(err, id)
 		}
 	}
 	return nil, "", api.UnknownOperation()
@@ -299,6 +330,10 @@ func (s *session) doThere(ctx context.Context, operation string, in kms.Input) (
 // records calls f with each record of the audit log, whoever has it open.
 func (s *session) records(ctx context.Context, f func(record []byte) error) error {
 	each := func(_ uint64, record []byte) error { return f(record) }
+	if !s.owned() {
+		return advise(errors.New("the audit log is on the server's machine"),
+			"run this there; or ask what would be decided with --principal, --action and --key")
+	}
 	if s.remote != nil {
 		return audit.ReadDir(ctx, auditDir(s.dir, s.config), each)
 	}

@@ -80,7 +80,7 @@ func (p *program) putKeyPolicy(ctx context.Context, c *cli.Context, s *session, 
 		return p.show(c, out, nil)
 	}
 	p.sayf("%s: the policy is put", printable(c.Args().First()))
-	p.sayWarnings(policy.KeyPolicy, c.Args().Get(1), document, s.caller.Account)
+	p.sayWarnings(policy.KeyPolicy, c.Args().Get(1), document, s.ownAccount(ctx))
 	return nil
 }
 

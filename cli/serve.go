@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"runtime"
 
 	"github.com/keyhold/keyhold/configs"
 	"github.com/urfave/cli/v2"
@@ -80,6 +81,8 @@ func (p *program) serveOn(c *cli.Context, s *session, config configs.Server, ope
 	if err != nil {
 		return err
 	}
+	crypto := fipsNow()
+	s.log.Info("starting", "version", version, "go", runtime.Version(), "fips140", crypto.Mode, "fips140Module", crypto.Module)
 	if err := open(); err != nil {
 		return errors.Join(err, d.close())
 	}

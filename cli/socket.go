@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -175,54 +174,4 @@ func (d *door) write(w http.ResponseWriter, out any, err error) string {
 	w.WriteHeader(wire.Status())
 	_, _ = w.Write(wire.Body()) // who went away needs no answer
 	return wire.Name
-}
-
-// remote is a server that holds the data directory, on the other side of its admin socket.
-type remote struct {
-	client *http.Client
-}
-
-// findServer finds the server that holds a directory; nil when there is none, or none that answers.
-func findServer(ctx context.Context, dir string) *remote {
-	path := socketPath(dir)
-	var dialer net.Dialer
-	dial := func(ctx context.Context, _, _ string) (net.Conn, error) { return dialer.DialContext(ctx, "unix", path) }
-	probe, err := dial(ctx, "", "")
-	if err != nil {
-		return nil
-	}
-	_ = probe.Close() // it has said that somebody listens
-	return &remote{&http.Client{Transport: &http.Transport{DialContext: dial, MaxIdleConns: 1}}}
-}
-
-func (r *remote) close() { r.client.CloseIdleConnections() }
-
-// do sends one operation, and answers the request id, whatever else comes of it.
-func (r *remote) do(ctx context.Context, caller kms.Caller, row kms.Description, in kms.Input) (out any, id string, err error) {
-	text, err := api.Encode(in)
-	if err != nil {
-		return nil, "", err
-	}
-	defer secret.Wipe(text)
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://keyhold/", bytes.NewReader(text))
-	if err != nil {
-		return nil, "", err
-	}
-	request.Header.Set("X-Amz-Target", targetPrefixes[row.Service]+"."+row.Name)
-	request.Header.Set("Content-Type", "application/x-amz-json-1.1")
-	request.Header.Set("User-Agent", caller.Agent)
-	request.Header.Set(accountHeader, string(caller.Account))
-	if !caller.Root {
-		request.Header.Set(arnHeader, caller.ARN)
-		request.Header.Set(idHeader, caller.PrincipalID)
-	}
-	response, err := r.client.Do(request)
-	if err != nil {
-		if ctx.Err() != nil {
-			return nil, "", ctx.Err()
-		}
-		return nil, "", advise(fmt.Errorf("ask the server that holds the data directory: %w", err), "look at the server's log; it may have ended meanwhile")
-	}
-	out, err = readAnswer(response, row.NewOutput())
-	return out, response.Header.Get(requestHeader), err
 }

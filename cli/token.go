@@ -10,6 +10,7 @@ import (
 	"os"
 	"runtime"
 	"slices"
+	"time"
 
 	"github.com/keyhold/keyhold/configs"
 	"github.com/keyhold/keyhold/hsm"
@@ -18,15 +19,22 @@ import (
 	"github.com/keyhold/keyhold/softhsm"
 )
 
+// tokenWatch is how long a token is open for, and who is told of it.
+type tokenWatch struct {
+	serving bool                // it is kept alive, and recovers by itself
+	stuck   func(error)         // told when only a new process helps
+	waited  func(time.Duration) // told how long calls waited for a session; nil: nobody
+}
+
 // openToken opens and logs in to the token of the configuration, for a command or for a server.
-func openToken(ctx context.Context, config configs.Config, pin hsm.PINSource, log *slog.Logger, serving bool, onStuck func(error)) (*hsm.Token, error) {
+func openToken(ctx context.Context, config configs.Config, pin hsm.PINSource, log *slog.Logger, watch tokenWatch) (*hsm.Token, error) {
 	cfg, err := tokenConfig(config, pin, log)
 	if err != nil {
 		return nil, err
 	}
-	cfg.OnStuck = onStuck
+	cfg.OnStuck, cfg.PoolWait = watch.stuck, watch.waited
 	// A command ends before there is anything to keep alive, and needs few keys.
-	cfg.Background, cfg.Preload = serving, serving
+	cfg.Background, cfg.Preload = watch.serving, watch.serving
 	if err := checkPIN(config.Token.PIN, pin); err != nil {
 		return nil, err
 	}

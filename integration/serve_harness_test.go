@@ -53,12 +53,28 @@ func newHome(t *testing.T) *home {
 		"--module-env", "SOFTHSM2_CONF="+filepath.Join(token, "softhsm2.conf"))
 	h.edit(func(c *configs.Config) { c.Server.Listen, c.Server.Admin = "127.0.0.1:0", "127.0.0.1:0" })
 	h.run("principal", "create", "user", "admin", "--administrator")
-	var key struct{ AccessKeyId, SecretAccessKey string }
-	if err := json.Unmarshal(h.run("access-key", "create", "admin", "-o", "json"), &key); err != nil {
-		t.Fatal(err)
-	}
-	h.credentials = sigv4.Credentials{AccessKeyID: key.AccessKeyId, SecretAccessKey: []byte(key.SecretAccessKey)}
+	h.credentials = h.accessKey("admin")
 	return h
+}
+
+// accessKey makes an access key of a user.
+func (h *home) accessKey(user string) sigv4.Credentials {
+	h.t.Helper()
+	var key struct{ AccessKeyId, SecretAccessKey string }
+	if err := json.Unmarshal(h.run("access-key", "create", user, "-o", "json"), &key); err != nil {
+		h.t.Fatal(err)
+	}
+	return sigv4.Credentials{AccessKeyID: key.AccessKeyId, SecretAccessKey: []byte(key.SecretAccessKey)}
+}
+
+// createKey makes a key and answers its id.
+func (h *home) createKey() string {
+	h.t.Helper()
+	var made struct{ KeyMetadata struct{ KeyId string } }
+	if err := json.Unmarshal(h.run("key", "create", "-o", "json"), &made); err != nil {
+		h.t.Fatal(err)
+	}
+	return made.KeyMetadata.KeyId
 }
 
 // edit changes the configuration.

@@ -189,6 +189,38 @@ func TestReadinessGoesWithTheTokenAndComesBack(t *testing.T) {
 	s.stop()
 }
 
+// A canary that hangs says nothing, and what it said before is believed for 5 seconds.
+func TestReadinessDoesNotOutliveACanaryThatHangs(t *testing.T) {
+	h := newHome(t)
+	control := h.faulty()
+	h.edit(func(c *configs.Config) { c.Token.CallTimeout = time.Minute })
+	s := h.serve()
+	s.await(http.StatusOK)
+	control.Hang(faultp11.AnyFunction, 0)
+	said := s.await(http.StatusServiceUnavailable)
+	var report struct {
+		Checks []struct {
+			Name, Reason string
+			OK           bool
+			AgeSeconds   float64
+		}
+	}
+	if err := json.Unmarshal([]byte(said), &report); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range report.Checks {
+		if c.OK == (c.Name == "token") || c.Name == "token" && (c.AgeSeconds <= 5 || c.Reason != "the last look has not ended in 5s") {
+			t.Errorf("a token that hangs: %s", said)
+		}
+	}
+	if code, _ := s.look("/healthz"); code != http.StatusOK {
+		t.Errorf("the process lives, and healthz is %d", code)
+	}
+	control.Clear()
+	s.await(http.StatusOK)
+	s.stop()
+}
+
 // A supervisor starts a new process when this one ends with 75.
 func TestAServerWhoseTokenIsStuckEnds(t *testing.T) {
 	h := newHome(t)

@@ -18,7 +18,7 @@ func stanza(key string) wrapping.Option {
 	})
 }
 
-// The seal of Vault and OpenBao, on the first AWS SDK for Go, unseals with what an earlier start sealed, after a rotation too.
+// The seal of Vault, of which that of OpenBao is a fork, on the first AWS SDK for Go, unseals with what an earlier start sealed, after a rotation too.
 func TestVaultUnsealsItself(t *testing.T) {
 	b := newBench(t)
 	key := b.newKey()
