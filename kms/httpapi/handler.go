@@ -5,7 +5,7 @@
 // A request is judged in this order: form of the request (method, path, content type, announced length), header fields
 // of the signature, access key, signature, admission, operation, body. So nobody who has not signed learns what is served
 // or makes the server hold a body; AWS does not document its order. What net/http cannot read never gets here: its
-// answers (400, 417, 431, 501, 505) have no request id.
+// answers (400, 417, 431, 501, 505) have no request id, nor has that to a request for which there is no place (503).
 package httpapi
 
 import (
@@ -95,7 +95,7 @@ type Observation struct {
 }
 
 // Gate admits authenticated requests to the core. Enter answers an *api.Error for a request that must go away, which is
-// logged and not recorded; leave is called when the core has answered.
+// logged and not recorded, with what its method Detail() string says, if it has one; leave is called when the core has answered.
 type Gate interface {
 	Enter(ctx context.Context, t Ticket) (leave func(), err error)
 }

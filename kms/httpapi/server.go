@@ -42,7 +42,7 @@ type Server struct {
 	IdleTime time.Duration
 	// Grace is how long requests may go on after the end. 0: 30 seconds.
 	Grace time.Duration
-	// Connections and PerAddress bound the connections, in all and from one address. 0: 4,096 and 512.
+	// Connections and PerAddress bound the connections, in all and from one address, as Limit says. 0: 4,096 and 512.
 	Connections, PerAddress int
 	// Logger gets what is wrong with connections, at debug level. Nil: discarded.
 	Logger *slog.Logger
@@ -89,7 +89,7 @@ func (s Server) server(requests context.Context, h http.Handler) *http.Server {
 	return &http.Server{
 		Handler: h, TLSConfig: s.TLS, ReadHeaderTimeout: s.HeaderTime, ReadTimeout: s.RequestTime, WriteTimeout: s.AnswerTime,
 		IdleTimeout: s.IdleTime, MaxHeaderBytes: maxHeader, ErrorLog: slog.NewLogLogger(s.Logger.Handler(), slog.LevelDebug),
-		BaseContext: func(net.Listener) context.Context { return requests }, DisableGeneralOptionsHandler: true,
+		BaseContext: func(net.Listener) context.Context { return requests }, ConnContext: withConn, DisableGeneralOptionsHandler: true,
 		HTTP2: &http.HTTP2Config{MaxConcurrentStreams: maxStreams},
 	}
 }
@@ -133,6 +133,14 @@ func (c *crowd) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer c.mu.RUnlock()
 	if c.over {
 		return
+	}
+	if conn := connOf(r.Context()); conn != nil {
+		places := needs(r)
+		if !conn.enter(places) {
+			w.WriteHeader(http.StatusServiceUnavailable) // AWS SDKs repeat it
+			return
+		}
+		defer conn.leave(places)
 	}
 	c.handler.ServeHTTP(w, r)
 }
