@@ -17,10 +17,13 @@ func (p *program) accessKeyCommand() *cli.Command {
 	}
 }
 
+// assumeStep is the next step after a refused session.
+const assumeStep = "the role's trust policy must name the user, or the user's account with an identity policy that allows sts:AssumeRole; " +
+	"see both with: keyhold principal describe"
+
 // accessKeySteps are the next steps after errors of the group.
 var accessKeySteps = map[string]string{
-	api.AccessDeniedException: "the role's trust policy must name the user, or the user's account with an identity policy that allows " +
-		"sts:AssumeRole; see both with: keyhold principal describe",
+	api.AccessDeniedException:         assumeStep,
 	api.LimitExceededException:        "see which there are with keyhold access-key list USER, and delete one that nobody uses",
 	api.NotFoundException:             "see what there is with: keyhold access-key list, keyhold principal list",
 	api.UnsupportedOperationException: "users have access keys; a role is assumed with: keyhold access-key session",

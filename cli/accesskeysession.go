@@ -16,8 +16,9 @@ func (p *program) accessKeySession() *cli.Command {
 		Name: "session", Usage: "begin a session of a role, and print its credentials as AWS SDKs take them", ArgsUsage: noOperands,
 		Description: describe("Prints the JSON that AWS SDKs and the AWS CLI want of a credential_process, and nothing else. The role's trust policy\n"+
 			"decides whether the user may, or the root of the account if no user is named; with --endpoint, whether whom the access\n"+
-			"key is of may. In the configuration file of AWS:\n"+
-			"   credential_process = keyhold --data DIR access-key session --user alice --role role/batch",
+			"key is of may, who names the role by its ARN unless they may look it up. In the configuration file of AWS:\n"+
+			"   credential_process = keyhold --data DIR access-key session --user alice --role role/batch\n"+
+			"   credential_process = keyhold --endpoint URL --region REGION --aws-profile alice access-key session --role ARN",
 			"keyhold access-key session --user alice --role role/batch --duration 15m"),
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "user", Usage: "who assumes it: a name, user/NAME, an ARN or a unique id of a `USER` (default: the root of the account)"},
@@ -102,6 +103,9 @@ func arnOf(ctx context.Context, s *session, ref string) (string, error) {
 		return ref, nil
 	}
 	out, err := ask[api.DescribePrincipalOutput](ctx, s, "DescribePrincipal", &api.DescribePrincipalInput{Principal: &ref})
+	if isDenied(err) {
+		err = advise(err, "name it by its ARN, which needs no permission to look it up, such as arn:aws:iam::111122223333:role/batch")
+	}
 	if err != nil {
 		return "", err
 	}

@@ -27,6 +27,9 @@ func arrange(app *cli.App, args []string) ([]string, error) {
 		return nil, &usageError{cause: l.problem, usage: strings.Join(slices.Concat([]string{app.HelpName}, l.path, []string{"--help"}), " ")}
 	}
 	app.Metadata = map[string]any{typedKey: l.typed()}
+	if l.asksForHelp() { // whatever was typed before it
+		l.operands = nil
+	}
 	global, local := l.sorted()
 	out := slices.Concat(args[:1], global, l.path, local)
 	if len(l.operands) > 0 && len(l.path) > 0 {
@@ -69,6 +72,10 @@ func (l *line) typed() (names []string) {
 		}
 	}
 	return names
+}
+
+func (l *line) asksForHelp() bool {
+	return slices.ContainsFunc(l.flags, func(f flagWords) bool { return slices.Contains(cli.HelpFlag.Names(), f.name) })
 }
 
 // sorted parts the flags. One that both the command and all commands have is the command's, wherever it stands.

@@ -23,6 +23,8 @@ func TestFlagsMayStandAnywhere(t *testing.T) {
 		"a lone dash is an operand":                                 {"encrypt K -", "encrypt -- K -"},
 		"help is a flag too":                                        {"help key list", "key list --help"},
 		"help alone":                                                {"help", "--help"},
+		"help after operands":                                       {"key describe K --help", "key describe --help"},
+		"help before operands, in short":                            {"key update -h K --description D", "key update -h --description D"},
 		"an operand that is named as a verb":                        {"alias create create list", "alias create -- create list"},
 		"an unknown command stays":                                  {"key creat K", "key creat -- K"},
 		"a global flag that the command has, too, is the command's": {"--account 1 dev --account=2", "dev --account 1 --account=2"},

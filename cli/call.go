@@ -65,7 +65,7 @@ func (p *program) call(c *cli.Context) error {
 			return err
 		}
 		defer secret.Wipe(text)
-		return p.print(text, []byte("\n"))
+		return p.document(text)
 	})
 }
 

@@ -134,7 +134,10 @@ func (d *daemon) serve(ctx context.Context, ready func() error) error {
 	}
 	ctx, end := context.WithCancelCause(ctx)
 	defer end(nil)
-	defer context.AfterFunc(ctx, func() { d.monitor.End("the server is ending") })()
+	defer context.AfterFunc(ctx, func() {
+		d.s.log.Info("ending", "cause", context.Cause(ctx))
+		d.monitor.End("the server is ending")
+	})()
 	var socket sync.WaitGroup
 	if l, err := listenSocket(d.s.dir, d.s.log); err != nil {
 		d.s.log.Warn("there is no admin socket", "error", err) // commands then say who has the directory

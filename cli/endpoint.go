@@ -139,5 +139,5 @@ func (e *endpoint) do(ctx context.Context, _ kms.Caller, row kms.Description, in
 	if !errors.As(err, &failed) {
 		return nil, "", err
 	}
-	return nil, failed.RequestID, e.explain(ctx, failed)
+	return nil, failed.RequestID, e.explain(ctx, row, failed)
 }

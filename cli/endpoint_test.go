@@ -40,6 +40,14 @@ func fault(status int, name string, header ...string) http.HandlerFunc {
 	}
 }
 
+// sessionFault refuses in the form of AWS STS.
+func sessionFault(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "text/xml")
+	w.WriteHeader(http.StatusForbidden)
+	_, _ = w.Write([]byte(`<ErrorResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><Error><Type>Sender</Type><Code>AccessDenied</Code>` +
+		`<Message>No.</Message></Error><RequestId>1234abcd-0000-4000-8000-000000000001</RequestId></ErrorResponse>`))
+}
+
 // hangUp ends the connection once the request is there.
 func hangUp(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }
 
@@ -151,13 +159,18 @@ func TestWhatGoesWrongWithAnEndpointIsSaidWithTheNextStep(t *testing.T) {
 		{"a session that is over", "--endpoint " + answering(fault(400, "ExpiredTokenException")) + " key list", exitError, []string{"begin another"}},
 		{"a refusal", "--endpoint " + answering(fault(400, "AccessDeniedException")) + " --region eu-west-2 key list", exitError,
 			[]string{"on the server's machine: keyhold policy explain --request 1234abcd-0000-4000-8000-000000000001"}},
+		{"a refusal of the use of a key", "--endpoint " + answering(fault(400, "AccessDeniedException")) + " key describe K", exitError, []string{"the key policy decides who may do this"}},
+		{"a refusal of what is about no key", "--endpoint " + answering(fault(400, "AccessDeniedException")) + " key list", exitError, []string{"an identity policy of whom the access key is of must allow it"}},
+		{"a refusal of a session", "--endpoint " + answering(sessionFault) + " access-key session --role arn:aws:iam::111122223333:role/r", exitError,
+			[]string{"the role's trust policy must name the user"}},
+		{"a role that may not be looked up", "--endpoint " + answering(fault(400, "AccessDeniedException")) + " access-key session --role r", exitError, []string{"name it by its ARN"}},
 		{"an error within", "--endpoint " + answering(fault(500, "KMSInternalException")) + " key list", exitError, []string{"the server's log, under request 1234abcd-0000-4000-8000-000000000001"}},
 		{"an error within, of a change", "--endpoint " + answering(fault(500, "KMSInternalException")) + " key create", exitError,
 			[]string{"it is unknown whether the request took effect", "look what is there before", "the server's log under request 1234abcd-0000-4000-8000-000000000001"}},
 		{"an answer that is lost", "--endpoint " + answering(hangUp) + " key create", exitError, []string{"EOF; it is unknown whether the request took effect", "look what is there before you run it again"}},
 		{"a page", "--endpoint " + answering(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("<html>")) }) + " key list", exitError, []string{"it is not JSON"}},
 
-		{"no URL", "--endpoint kms.example.com key list", exitError, []string{"use --endpoint", "is not a URL such as https://kms.example.com:8443"}},
+		{"no URL", "--endpoint kms.example.com key list", exitError, []string{"use --endpoint", "is not a URL such as https://kms.example.com:8480"}},
 		{"a URL with a password", "--endpoint https://ada:hunter2@kms.example.com key list", exitError, []string{"must not hold a name or password"}},
 		{"in clear", "--endpoint http://kms.example.com key list", exitError, []string{"in clear over the network; use https"}},
 		{"no file", "--endpoint " + secure.URL + " --ca-file /nowhere.pem key list", exitError, []string{"(--ca-file)", "/nowhere.pem"}},

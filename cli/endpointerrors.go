@@ -10,13 +10,13 @@ import (
 	"net/url"
 
 	"github.com/keyhold/keyhold/client"
+	"github.com/keyhold/keyhold/kms"
 	"github.com/keyhold/keyhold/kms/api"
 )
 
 // signerSteps are the next steps after what a server answers to a signer, where they are others than those of the owner of
 // a data directory.
 var signerSteps = map[string]string{
-	api.AccessDeniedException: nextSteps[api.AccessDeniedException],
 	api.ExpiredTokenException: "the session is over; begin another, or use the access key of a user",
 	api.InvalidSignatureException: "look at the secret access key, at the region (--region or AWS_REGION: the one of the server's data directory) and at " +
 		"this computer's clock",
@@ -24,8 +24,21 @@ var signerSteps = map[string]string{
 		"profile, and on the server's machine at: keyhold access-key list",
 }
 
+// signerStep is the next step after an error of an operation. After a refusal it names those whose policies decide.
+func signerStep(row kms.Description, name string) string {
+	switch {
+	case name != api.AccessDeniedException:
+		return signerSteps[name]
+	case row.Service == kms.STS:
+		return assumeStep
+	case row.Service == kms.KMS && len(row.States) > 0: // it is about a key
+		return nextSteps[name]
+	}
+	return "an identity policy of whom the access key is of must allow it; who administers the account gives one with: keyhold principal policy put"
+}
+
 // explain is an error of the client as commands tell it: the server's own as it is, others with the next step.
-func (e *endpoint) explain(ctx context.Context, failed *client.Error) error {
+func (e *endpoint) explain(ctx context.Context, row kms.Description, failed *client.Error) error {
 	if ctx.Err() != nil && !failed.Uncertain {
 		return ctx.Err()
 	}
@@ -34,7 +47,7 @@ func (e *endpoint) explain(ctx context.Context, failed *client.Error) error {
 	var transport *url.Error
 	switch {
 	case errors.As(err, &wire):
-		if step := signerSteps[wire.Name]; step != "" {
+		if step := signerStep(row, wire.Name); step != "" && particular(wire) == "" {
 			err = advise(err, "%s", step)
 		}
 	case errors.As(err, &transport):
@@ -45,9 +58,14 @@ func (e *endpoint) explain(ctx context.Context, failed *client.Error) error {
 	if !failed.Uncertain {
 		return err
 	}
+	return unsure(err, failed.RequestID)
+}
+
+// unsure is the error of a change of which nobody here knows whether it was made.
+func unsure(err error, id string) error {
 	where := ""
-	if failed.RequestID != "" {
-		where = ", and in the server's log under request " + failed.RequestID
+	if id != "" {
+		where = ", and in the server's log under request " + id
 	}
 	return advise(fmt.Errorf("%w; %w", err, client.ErrUncertain), "look what is there before you run it again, with the list and describe commands%s", where)
 }

@@ -127,6 +127,7 @@ func (p *program) sayf(format string, args ...any) {
 // sentence ends with a full stop unless it is a list of lines, or ends with a mark of its own or with an address, which
 // people copy.
 func sentence(s string) string {
+	s = strings.TrimRight(s, " ") // one of AWS's texts ends with a blank
 	if s == "" || strings.Contains(s, "\n") || strings.ContainsAny(s[len(s)-1:], ".?!:") || strings.Contains(lastWord(s), "://") {
 		return s
 	}
@@ -206,10 +207,11 @@ var nextSteps = map[string]string{
 
 func lastWord(s string) string { return s[strings.LastIndexByte(s, ' ')+1:] }
 
-// arnIn is the key ARN with which messages about a key's state begin, or KEY.
+// arnIn is the key ARN with which messages about a key's state begin, or KEY. A server elsewhere may write anything in its
+// place, and advice is pasted into shells.
 func arnIn(e *api.Error) string {
 	arn, _, _ := strings.Cut(e.Message, " ")
-	if strings.HasPrefix(arn, "arn:") {
+	if strings.HasPrefix(arn, "arn:") && shellWord(arn) == arn {
 		return arn
 	}
 	return "KEY"

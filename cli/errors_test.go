@@ -23,6 +23,7 @@ func TestErrorsSayWhatToDoNext(t *testing.T) {
 		"a dry run":         {api.DryRun(), exitOK, "keyhold: the request would have succeeded; nothing was done\n"},
 		"an error":          {errors.New("it broke"), exitError, "keyhold: it broke.\n"},
 		"a full stop stays": {errors.New("it broke."), exitError, "keyhold: it broke.\n"},
+		"a blank goes":      {errors.New("it broke. "), exitError, "keyhold: it broke.\n"},
 		"two lines":         {errors.Join(errors.New("a"), errors.New("b")), exitError, "keyhold: a\nkeyhold: b\n"},
 		"advice":            {fmt.Errorf("do it: %w", advise(errors.New("it broke"), "mend %s", "it")), exitError, "keyhold: do it: it broke.\nkeyhold: mend it\n"},
 		"said already":      {errReported, exitError, ""},

@@ -67,6 +67,7 @@ func TestHelpNamesFlagsAndCommands(t *testing.T) {
 		"help":              {"USAGE:"},
 		"key --help":        {"keyhold key COMMAND", "cancel-delete  "},
 		"help key delete":   {"keyhold key delete [flags] KEY", "--days N", "(default: 30)", "Example:\n      keyhold key delete "},
+		"key describe K -h": {"keyhold key describe [flags] KEY"},
 		"hsm status --help": {"keyhold hsm status [flags]\n"},
 	} {
 		t.Run(typed, func(t *testing.T) {
@@ -118,7 +119,7 @@ func TestAMistakeInTheCommandLineIsAUsageError(t *testing.T) {
 		"principal create robot r2d2":                       `"robot" is no kind of principal: want user or role.`,
 		"principal create role batch":                       "--trust is missing: a role needs a trust policy",
 		"principal create role batch --max-session 30m":     `--max-session is "30m": want a time from 1h to 12h`,
-		"principal create user u --policy-file x":           `--policy-file "x": want NAME=VALUE.`,
+		"principal create user u --policy-file x":           `--policy-file "x": want NAME=FILE.`,
 		"principal create user u --policy-file administrator=f --administrator": "--administrator is a policy of that name",
 		"principal list robots":                              `"robots" is no kind of principal`,
 		"principal update user/u":                            "name what shall change: --description, --tag",

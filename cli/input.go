@@ -72,11 +72,16 @@ func flagTrue(c *cli.Context, name string) *bool {
 
 // pairs reads words of the form name=value. A name may not come twice.
 func pairs(c *cli.Context, words []string, what string) (names []string, values map[string]string, err error) {
+	return pairsOf(c, words, what, "NAME=VALUE")
+}
+
+// pairsOf is pairs, of the form as help texts have it.
+func pairsOf(c *cli.Context, words []string, what, form string) (names []string, values map[string]string, err error) {
 	values = map[string]string{}
 	for _, word := range words {
 		name, value, ok := strings.Cut(word, "=")
 		if !ok || name == "" {
-			return nil, nil, usagef(c, "%s %q: want NAME=VALUE", what, word)
+			return nil, nil, usagef(c, "%s %q: want %s", what, word, form)
 		}
 		if _, twice := values[name]; twice {
 			return nil, nil, usagef(c, "%s %q is given twice", what, name)

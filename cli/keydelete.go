@@ -15,7 +15,8 @@ func (p *program) keyDelete() *cli.Command {
 	return &cli.Command{
 		Name: "delete", Usage: "schedule the deletion of a key and all it encrypted", ArgsUsage: "KEY",
 		Description: describe("KEY is a key id or key ARN. The key stops working at once and is destroyed after a waiting period, in\n"+
-			"which cancel-delete keeps it. Without --yes it only shows what would happen.",
+			"which cancel-delete keeps it. This version does not destroy it on that date yet: it stays unusable. Without --yes it only\n"+
+			"shows what would happen.",
 			"keyhold key delete 1234abcd-12ab-4cde-8f01-1234567890ab --days 30 --yes"),
 		Flags: []cli.Flag{
 			&cli.IntFlag{Name: "days", Value: api.DefaultPendingWindow, Usage: fmt.Sprintf("the waiting period: `N` days from %d to %d",

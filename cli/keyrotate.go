@@ -78,7 +78,8 @@ func or(s, other string) string {
 func (p *program) keyAutoRotation() *cli.Command {
 	return &cli.Command{
 		Name: "auto-rotation", Usage: "show or set automatic rotation of a key", ArgsUsage: "KEY",
-		Description: describe("KEY is a key id or key ARN. Without --on and --off it tells how things are.",
+		Description: describe("KEY is a key id or key ARN. Without --on and --off it tells how things are. This version keeps the\n"+
+			"setting and does not rotate on the date yet: use keyhold key rotate.",
 			"keyhold key auto-rotation 1234abcd-12ab-4cde-8f01-1234567890ab --on --days 180"),
 		Flags: []cli.Flag{
 			&cli.BoolFlag{Name: "on", Usage: "turn it on, or change the period"},

@@ -13,6 +13,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/keyhold/keyhold/client"
 	"github.com/urfave/cli/v2"
 )
 
@@ -58,7 +59,7 @@ func (p *program) run(ctx context.Context, args []string) int {
 	if err == nil {
 		err = app.RunContext(ctx, args)
 	}
-	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+	if ctx.Err() != nil && errors.Is(err, ctx.Err()) && !errors.Is(err, client.ErrUncertain) {
 		err = errInterrupted
 	}
 	return p.report(err)

@@ -9,7 +9,7 @@ import (
 
 // The configuration knows nothing of the API, and has its limits.
 func TestTheDefaultQuotasAreThoseOfTheDocument(t *testing.T) {
-	c, err := configs.Parse([]byte("version: 1\naccount: \"111122223333\"\nregion: eu-central-1\nmodule: {path: /usr/lib/p11.so}\ntoken: {label: t, pin: {file: /p}}\n"), "keyhold.yaml")
+	c, err := configs.Parse([]byte(leastConfig), configName)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -112,7 +112,7 @@ func givePolicies(ctx context.Context, s *session, a api.Principal, policies []n
 
 // initialPolicies reads the policies of a principal to be, and refuses those that the operation would refuse.
 func (p *program) initialPolicies(c *cli.Context) ([]namedPolicy, error) {
-	names, files, err := pairs(c, c.StringSlice("policy-file"), "--policy-file")
+	names, files, err := pairsOf(c, c.StringSlice("policy-file"), "--policy-file", "NAME=FILE")
 	if err != nil {
 		return nil, err
 	}

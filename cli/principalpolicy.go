@@ -21,7 +21,8 @@ func (p *program) principalPolicy() *cli.Command {
 var principalPolicySteps = map[string]string{
 	api.LimitExceededException:           principalSteps[api.LimitExceededException],
 	api.MalformedPolicyDocumentException: principalSteps[api.MalformedPolicyDocumentException],
-	api.NotFoundException:                "see what there is with: keyhold principal list, keyhold principal policy list PRINCIPAL",
+	api.NotFoundException: "write user/NAME or role/NAME, an ARN or a unique id; see what there is with: keyhold principal list, keyhold " +
+		"principal policy list PRINCIPAL",
 }
 
 func (p *program) principalPolicyPut() *cli.Command {

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -9,6 +10,7 @@ import (
 	"text/tabwriter"
 	"time"
 	"unicode"
+	"unicode/utf16"
 	"unicode/utf8"
 
 	"github.com/keyhold/keyhold/internal/secret"
@@ -41,7 +43,7 @@ func (p *program) show(c *cli.Context, out any, fill func(*table)) error {
 		return err
 	}
 	defer secret.Wipe(text)
-	return p.print(text, []byte("\n"))
+	return p.document(text)
 }
 
 // showOwn is show for answers that are not of the AWS API.
@@ -58,8 +60,32 @@ func (p *program) printJSON(v any) error {
 		return err
 	}
 	defer secret.Wipe(text)
-	return p.print(text, []byte("\n"))
+	return p.document(text)
 }
+
+// document prints a JSON document. What could do things to a terminal is spelled out, as JSON allows it in texts, and has
+// it nowhere else.
+func (p *program) document(text []byte) error {
+	if !bytes.ContainsFunc(text, unfit) {
+		return p.print(text, []byte("\n"))
+	}
+	spelled := make([]byte, 0, 2*len(text))
+	defer secret.Wipe(spelled)
+	for size := 0; len(text) > 0; text = text[size:] {
+		var r rune
+		if r, size = utf8.DecodeRune(text); !unfit(r) {
+			spelled = append(spelled, text[:size]...)
+			continue
+		}
+		for _, unit := range utf16.AppendRune(nil, r) {
+			spelled = fmt.Appendf(spelled, `\u%04x`, unit)
+		}
+	}
+	return p.print(spelled, []byte("\n"))
+}
+
+// unfit are the control and format characters that encoding/json writes as they are.
+func unfit(r rune) bool { return r > '~' && !unicode.IsPrint(r) }
 
 func (p *program) print(parts ...[]byte) error {
 	for _, part := range parts {

@@ -56,13 +56,31 @@ func (r *neighbour) do(ctx context.Context, caller kms.Caller, row kms.Descripti
 	}
 	response, err := r.client.Do(request)
 	if err != nil {
-		if ctx.Err() != nil {
-			return nil, "", ctx.Err()
-		}
-		return nil, "", advise(fmt.Errorf("ask the server that holds the data directory: %w", err), "look at the server's log; it may have ended meanwhile")
+		return nil, "", lostAnswer(ctx, row, err)
 	}
+	id = response.Header.Get(requestHeader)
 	out, err = readAnswer(response, row.NewOutput())
-	return out, response.Header.Get(requestHeader), err
+	var wire *api.Error
+	if err != nil && !errors.As(err, &wire) && row.Effect == kms.Mutate {
+		err = unsure(err, id)
+	}
+	return out, id, err
+}
+
+// lostAnswer tells a change that nobody got from one of which nobody knows.
+func lostAnswer(ctx context.Context, row kms.Description, err error) error {
+	interrupted := ctx.Err()
+	if interrupted != nil {
+		err = interrupted
+	}
+	var op *net.OpError
+	switch sent := !errors.As(err, &op) || op.Op != "dial"; {
+	case sent && row.Effect == kms.Mutate:
+		return unsure(fmt.Errorf("ask the server that holds the data directory: %w", err), "")
+	case interrupted != nil:
+		return interrupted
+	}
+	return advise(fmt.Errorf("ask the server that holds the data directory: %w", err), "look at the server's log; it may have ended meanwhile")
 }
 
 // maxAnswer is more than any answer has: a list of 1,000 keys, or of 100 grants.

@@ -22,7 +22,7 @@ const (
 
 // Config says where the calls go and whose they are. Endpoint is required.
 type Config struct {
-	// Endpoint is the server as https://host[:port], such as https://kms.example.com:8443; AWSEndpoint is that of AWS. There
+	// Endpoint is the server as https://host[:port], such as https://kms.example.com:8480; AWSEndpoint is that of AWS. There
 	// is no default: plaintexts do not go to a server that nobody named.
 	Endpoint string
 	// STSEndpoint is where AssumeRole and GetCallerIdentity go, in the form of Endpoint. "": Endpoint, where Keyhold serves
@@ -89,7 +89,7 @@ type places struct{ endpoint, sts *url.URL }
 // places parses the endpoints.
 func (c Config) places() (p places, err error) {
 	if c.Endpoint == "" {
-		return p, errors.New("name an endpoint, such as https://kms.example.com:8443")
+		return p, errors.New("name an endpoint, such as https://kms.example.com:8480")
 	}
 	if p.endpoint, err = c.parseEndpoint("endpoint", c.Endpoint); err != nil {
 		return p, err
@@ -171,7 +171,7 @@ func (c Config) parseEndpoint(what, text string) (*url.URL, error) {
 	u, err := url.Parse(text)
 	switch {
 	case err != nil || u.Opaque != "" || u.Host == "" || u.Hostname() == "":
-		return nil, fmt.Errorf("the %s is not a URL such as https://kms.example.com:8443", what)
+		return nil, fmt.Errorf("the %s is not a URL such as https://kms.example.com:8480", what)
 	case u.User != nil:
 		return nil, fmt.Errorf("the %s must not hold a name or password; use access keys", what)
 	case u.Path != "" && u.Path != "/" || u.RawQuery != "" || u.ForceQuery || u.Fragment != "":
@@ -203,6 +203,15 @@ func (c Config) httpClient() *http.Client {
 	return &h
 }
 
+// proxy is none for this host, however its name is spelt: what may go there in clear may not go to a proxy.
+// http.ProxyFromEnvironment knows localhost in small letters only.
+func proxy(r *http.Request) (*url.URL, error) {
+	if isLoopback(r.URL.Hostname()) {
+		return nil, nil //nolint:nilnil // as http.Transport has it
+	}
+	return http.ProxyFromEnvironment(r)
+}
+
 func (c Config) transport() *http.Transport {
 	if c.HTTPClient != nil {
 		return nil
@@ -215,7 +224,7 @@ func (c Config) transport() *http.Transport {
 		secure.MinVersion = tls.VersionTLS12
 	}
 	return &http.Transport{
-		Proxy: http.ProxyFromEnvironment, TLSClientConfig: secure, ForceAttemptHTTP2: true, DisableCompression: true,
+		Proxy: proxy, TLSClientConfig: secure, ForceAttemptHTTP2: true, DisableCompression: true,
 		DialContext:         (&net.Dialer{Timeout: 10 * time.Second}).DialContext,
 		TLSHandshakeTimeout: 10 * time.Second, IdleConnTimeout: 90 * time.Second, MaxIdleConnsPerHost: 64,
 		MaxResponseHeaderBytes: 64 << 10,

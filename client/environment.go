@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -17,7 +19,8 @@ import (
 //   - the profile in the config file, AWS_CONFIG_FILE or ~/.aws/config.
 //
 // A profile may name a credential_process instead of keys: it is run without a shell, with a minute to end in, and again
-// before what it gave expires ("Process credential provider"). keyhold access-key session is one.
+// before what it gave expires ("Process credential provider"). keyhold access-key session is one. One that asks for the
+// credentials of its own profile is refused.
 //
 // The region is AWS_REGION, AWS_DEFAULT_REGION or the profile's. Other sources of credentials, such as roles, single
 // sign-on, containers and instances, are not supported: where one is configured and would count, it is refused by name
@@ -102,14 +105,24 @@ func (e Environment) inProcess(ctx context.Context, files []profileFile) (Creden
 	}
 	for _, f := range files {
 		if command := f.members["credential_process"]; command != "" {
-			c, err := processCredentials(ctx, command)
+			where := fmt.Sprintf("profile %q of %s", name, f.path)
+			c, err := e.runProcess(ctx, command, where)
 			if err != nil {
-				return c, fmt.Errorf("run the credential_process in profile %q of %s: %w", name, f.path, err)
+				return c, fmt.Errorf("run the credential_process in %s: %w", where, err)
 			}
 			return c, nil
 		}
 	}
 	return Credentials{}, e.none(files)
+}
+
+// runProcess runs a credential_process, but not within itself.
+func (e Environment) runProcess(ctx context.Context, command, where string) (Credentials, error) {
+	running := e.getenv(processVariable)
+	if slices.Contains(strings.Split(running, "\n"), where) {
+		return Credentials{}, errors.New("it asks for the credentials of the same profile; have it name another one, such as with keyhold --aws-profile")
+	}
+	return processCredentials(ctx, command, strings.TrimPrefix(running+"\n"+where, "\n"))
 }
 
 // none says why there are no credentials.

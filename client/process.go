@@ -20,6 +20,9 @@ const (
 	maxProcessOutput = 64 << 10
 	// processGrace is how long its children may keep its output open once it has ended.
 	processGrace = time.Second
+	// processVariable tells a credential_process for which profiles one is run, a line for each: a command that asks for the
+	// credentials of the profile that it is run for would be run again and again.
+	processVariable = "KEYHOLD_CREDENTIAL_PROCESS"
 )
 
 // processOutput is what it prints (AWS SDKs and Tools Reference Guide, "Process credential provider").
@@ -33,7 +36,8 @@ type processOutput struct {
 
 // processCredentials runs a credential_process and reads what it prints. No shell sees the command, and errors show
 // nothing of it or of its output. What it says on its error output goes to that of this process: it may ask for something.
-func processCredentials(ctx context.Context, command string) (Credentials, error) {
+// running are the lines of processVariable.
+func processCredentials(ctx context.Context, command, running string) (Credentials, error) {
 	words, err := splitWords(command)
 	if err != nil {
 		return Credentials{}, err
@@ -44,6 +48,7 @@ func processCredentials(ctx context.Context, command string) (Credentials, error
 	defer out.wipe()
 	cmd := exec.CommandContext(bounded, words[0], words[1:]...)
 	cmd.Stdout, cmd.Stderr, cmd.WaitDelay = out, os.Stderr, processGrace
+	cmd.Env = append(os.Environ(), processVariable+"="+running)
 	err = cmd.Run()
 	var exit *exec.ExitError
 	switch {

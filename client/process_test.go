@@ -68,6 +68,29 @@ func TestAProcessIsRunAgainBeforeItsCredentialsExpire(t *testing.T) {
 	}
 }
 
+// Such a process would otherwise be run within itself for ever. That of another profile may ask for this one's.
+func TestAProcessThatAsksForItsOwnCredentialsIsRefused(t *testing.T) {
+	e, dir := processProfile(t, `cd "${0%/*}"; printf %s "$KEYHOLD_CREDENTIAL_PROCESS" >running; `+given, "")
+	if _, err := e.Credentials(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	running, err := os.ReadFile(filepath.Join(dir, "running"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	const other, refused = `profile "other" of /elsewhere`, "it asks for the credentials of the same profile"
+	for _, c := range []struct{ running, want string }{
+		{string(running), refused}, {other + "\n" + string(running), refused}, {string(running) + "\n" + other, refused}, {other, ""},
+	} {
+		within := e
+		within.Getenv = func(name string) string { return map[string]string{"KEYHOLD_CREDENTIAL_PROCESS": c.running}[name] }
+		_, err := within.Credentials(t.Context())
+		if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
+			t.Errorf("within %q: %v, want %q", c.running, err, c.want)
+		}
+	}
+}
+
 func TestProcessesThatGiveNothing(t *testing.T) {
 	for _, c := range []struct{ name, script, want string }{
 		{"it fails", "echo hunter2; exit 3", "it failed: exit status 3"},

@@ -278,7 +278,7 @@ func TestAServerThatCannotServeSaysWhatToDo(t *testing.T) {
 	if err := s.cmd.Process.Signal(syscall.SIGINT); err != nil {
 		t.Fatal(err)
 	}
-	if code := s.ends(); code != 0 {
+	if code := s.ends(); code != 0 || !strings.Contains(s.said(), `"msg":"ending"`) {
 		t.Errorf("interrupted, it ended with %d: %s", code, s.said())
 	}
 }

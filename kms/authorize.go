@@ -221,7 +221,11 @@ func (c *Call) reason(t *resolved) api.DenyReason {
 		return api.DeniedByResource
 	case policy.DeniedByIdentity:
 		return api.DeniedByIdentity
-	case policy.LacksIdentity:
+	}
+	if t.kind == roleToAssume { // whichever side is silent: of a role that there is not it is unknown
+		return api.NotAssumable
+	}
+	if t.verdict.Basis == policy.LacksIdentity {
 		return api.NoIdentityPolicy
 	}
 	if t.asksKey() && !t.overseen {

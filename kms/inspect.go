@@ -108,6 +108,9 @@ func (s *Service) inspectKey(ctx context.Context, id KeyID) Finding {
 	}
 	f.OK = true
 	f.Detail = fmt.Sprintf("%s, %d generation(s): not readable, not wrappable, canary opens", key.Row().State, key.Row().Current)
+	if key.Row().Account == sealingAccount { // no list of keys has it
+		f.Detail += "; Keyhold's own, which seals the secrets of access keys and sessions"
+	}
 	return f
 }
 

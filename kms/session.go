@@ -62,7 +62,7 @@ func (c *Call) RevokedSessions(role *Principal) PrincipalRow {
 func (c *Call) resolveRole(ctx context.Context, r resolved) (resolved, error) {
 	ref, err := c.service.realm.parsePrincipalARN(r.ref)
 	r.hidden = err != nil || ref.account != c.caller.Account
-	var answer error = api.AccessDenied(c.caller.ARN, r.Action, r.ref, api.NoIdentityPolicy)
+	var answer error = api.AccessDenied(c.caller.ARN, r.Action, r.ref, api.NotAssumable)
 	if r.hidden {
 		answer = c.hiddenAnswer(r.Target)
 	}

@@ -137,8 +137,16 @@ func TestADefaultGateWaitsASecondInAQueueOfAThousand(t *testing.T) {
 
 func TestEachWaitIsToldOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var waits []time.Duration
-		g := newGate(t, admission.Config{Capacity: 1, Queue: 2, Waited: func(d time.Duration) { waits = append(waits, d) },
+		var (
+			mu    sync.Mutex
+			waits []time.Duration
+		)
+		told := func(d time.Duration) {
+			mu.Lock()
+			defer mu.Unlock()
+			waits = append(waits, d)
+		}
+		g := newGate(t, admission.Config{Capacity: 1, Queue: 2, Waited: told,
 			Rates: admission.Rates{Class: map[admission.Class]admission.Rate{admission.Management: {PerSecond: 0.001}}}})
 		leave := mustEnter(t, g, "a")
 		served, expired := enter(t, g, "b"), enter(t, g, "c")

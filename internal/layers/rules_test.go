@@ -30,7 +30,7 @@ type only struct {
 // of the standard library that have few homes.
 var onlyThese = []only{
 	{"C", []string{"hsm", "softhsm"}, nil},
-	{"database/sql", []string{"kms/store/*"}, []string{"integration"}},
+	{"database/sql", []string{"kms/store/*"}, []string{"kms/ops", "integration"}},
 	{"net/http", []string{"kms/httpapi", "client", "cli", "xks", "internal/sigv4", "internal/health", "internal/metrics"}, []string{"integration", "integration/*"}},
 	{"crypto/tls", []string{"kms/httpapi", "client", "cli", "xks"}, []string{"integration", "integration/*"}},
 	{"os/exec", []string{"cli", "client", "hsm/*", "hsm/witness/protocol", "softhsm", "softhsm/faultp11", "integration/demo"}, anywhere},

@@ -1,6 +1,9 @@
 package api
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 // DenyReason says why a request was denied, as AWS words it.
 type DenyReason int
@@ -14,6 +17,7 @@ const (
 	DeniedByControl                            // a service control policy denies it
 	NoCrossAccountAccess                       // across accounts: unknown and denied must not be told apart
 	NotAtHome                                  // only the account's root may, at the server itself; Keyhold's own
+	NotAssumable                               // a role that may not be assumed, for which AWS STS says no more
 )
 
 // text is the end of the sentence; action is the IAM action, such as kms:Encrypt.
@@ -29,6 +33,8 @@ func (r DenyReason) text(action string) string {
 		return "with an explicit deny in a resource-based policy"
 	case DeniedByControl:
 		return "with an explicit deny in a service control policy"
+	case NotAssumable:
+		return ""
 	case NotAtHome:
 		return "because it is for the root of the key's account only, as the owner of the server's data directory or admin socket"
 	}
@@ -39,8 +45,8 @@ func (r DenyReason) text(action string) string {
 // AccessDenied answers a caller who may not do this. action has its prefix (kms:Encrypt); resource is the key ARN, the
 // alias ARN for CreateAlias, or * for CreateKey.
 func AccessDenied(callerARN, action, resource string, reason DenyReason) *Error {
-	return say(AccessDeniedException, fmt.Sprintf("User: %s is not authorized to perform: %s on resource: %s %s",
-		callerARN, action, resource, reason.text(action)))
+	text := fmt.Sprintf("User: %s is not authorized to perform: %s on resource: %s %s", callerARN, action, resource, reason.text(action))
+	return say(AccessDeniedException, strings.TrimSuffix(text, " "))
 }
 
 // PolicyLockout answers a key policy under which the caller could not change the key policy any more.

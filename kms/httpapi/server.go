@@ -23,6 +23,7 @@ const (
 
 	maxHeader      = 16 << 10 // octets; the header of a signed request with a session's token takes about 2,000
 	maxStreams     = 32       // of one HTTP/2 connection at a time
+	maxFrame       = 16 << 10 // octets of an HTTP/2 frame, each connection's own buffer: the least of RFC 9113, section 4.2
 	maxConnections = 4096
 	maxPerAddress  = 512
 )
@@ -90,7 +91,7 @@ func (s Server) server(requests context.Context, h http.Handler) *http.Server {
 		Handler: h, TLSConfig: s.TLS, ReadHeaderTimeout: s.HeaderTime, ReadTimeout: s.RequestTime, WriteTimeout: s.AnswerTime,
 		IdleTimeout: s.IdleTime, MaxHeaderBytes: maxHeader, ErrorLog: slog.NewLogLogger(s.Logger.Handler(), slog.LevelDebug),
 		BaseContext: func(net.Listener) context.Context { return requests }, ConnContext: withConn, DisableGeneralOptionsHandler: true,
-		HTTP2: &http.HTTP2Config{MaxConcurrentStreams: maxStreams},
+		HTTP2: &http.HTTP2Config{MaxConcurrentStreams: maxStreams, MaxReadFrameSize: maxFrame},
 	}
 }
 

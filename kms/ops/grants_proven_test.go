@@ -30,6 +30,31 @@ func TestANewGrantDoesNotCostTheTokenAllThatThereAre(t *testing.T) {
 	}
 }
 
+// A grant is remembered with its code: its text alone, put into the database by somebody without the code, is nothing.
+func TestAKnownGrantWithoutItsCodeGivesNothing(t *testing.T) {
+	b := newBench(t)
+	key, bob := b.newKey(), b.user("bob")
+	id := b.grant(key, bob.ARN, "Encrypt").GrantID
+	if !b.may(t, bob, key, "") {
+		t.Fatal("bob may not encrypt")
+	}
+	row, err := b.store.Grant(t.Context(), kms.KeyID(key), kms.GrantID(id))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := b.store.Apply(t.Context(), kms.Change{DropGrants: []kms.GrantRow{row}}); err != nil {
+		t.Fatal(err)
+	}
+	row.MAC = make([]byte, len(row.MAC))
+	if err := b.store.Apply(t.Context(), kms.Change{Grants: []kms.GrantRow{row}}); err != nil {
+		t.Fatal(err)
+	}
+	b.grant(key, bob.ARN, "DescribeKey") // has bob's grants read again
+	if b.may(t, bob, key, "") {
+		t.Error("a grant with another code counts")
+	}
+}
+
 // What was authentic is remembered, and not what stands in its place now.
 func TestAGrantThatIsChangedOutsideAServiceThatKnowsItGivesNothing(t *testing.T) {
 	b := newBench(t)

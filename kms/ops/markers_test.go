@@ -77,6 +77,40 @@ func TestAMarkerIsOfNoUseToAnotherKeyFilterOrAccount(t *testing.T) {
 	}
 }
 
+// The lists of principals, of their policies and of who can are bound to what they are of, too.
+func TestAMarkerIsOfNoUseToAnotherPrincipalKindOrAction(t *testing.T) {
+	b := newBench(t)
+	key, other := b.newKey(), b.newKey()
+	ada, bob := b.user("ada", allow("kms:List*"), allow("kms:Encrypt")), b.user("bob", allow("kms:List*"), allow("kms:Encrypt"))
+	one := new(int32(1))
+	who := must[*api.WhoCanOutput](b, "WhoCan", &api.WhoCanInput{KeyID: &key, Action: new("kms:Encrypt"), Limit: one}).NextMarker
+	people := must[*api.ListPrincipalsOutput](b, "ListPrincipals", &api.ListPrincipalsInput{Limit: one}).NextMarker
+	policies := must[*api.ListPrincipalPoliciesOutput](b, "ListPrincipalPolicies", &api.ListPrincipalPoliciesInput{Principal: &ada.ARN, Limit: one}).NextMarker
+	b.account(otherAccount)
+	stranger := b.rootOf(otherAccount)
+	for _, c := range []struct {
+		as        kms.Caller
+		operation string
+		in        kms.Input
+		good      bool
+	}{
+		{b.root(), "WhoCan", &api.WhoCanInput{KeyID: &key, Action: new("kms:Encrypt"), Marker: &who}, true},
+		{b.root(), "WhoCan", &api.WhoCanInput{KeyID: &other, Action: new("kms:Encrypt"), Marker: &who}, false},
+		{b.root(), "WhoCan", &api.WhoCanInput{KeyID: &key, Action: new("kms:Decrypt"), Marker: &who}, false},
+		{b.root(), "ListPrincipals", &api.ListPrincipalsInput{Marker: &people}, true},
+		{b.root(), "ListPrincipals", &api.ListPrincipalsInput{Kind: new("user"), Marker: &people}, false},
+		{stranger, "ListPrincipals", &api.ListPrincipalsInput{Marker: &people}, false},
+		{b.root(), "ListPrincipalPolicies", &api.ListPrincipalPoliciesInput{Principal: &ada.ARN, Marker: &policies}, true},
+		{b.root(), "ListPrincipalPolicies", &api.ListPrincipalPoliciesInput{Principal: &bob.ARN, Marker: &policies}, false},
+	} {
+		_, err := tryAs[any](b, c.as, c.operation, c.in)
+		if c.good && err == nil {
+			continue
+		}
+		refused(t, err, "InvalidMarkerException", badMarker)
+	}
+}
+
 func TestAMarkerThatWasCutOrAlteredIsRefused(t *testing.T) {
 	b, key := newShelf(t)
 	for _, l := range listings {

@@ -45,7 +45,8 @@ const operationsTable = `
 const operationsLimits = `
 ## Limits
 
-As AWS KMS has them ("Resource quotas" in its Developer Guide).
+As AWS KMS has them ("Resource quotas" in its Developer Guide), but for the number of keys, which is 100,000 there. A key counts
+until its row is gone.
 
 | What | At most | Beyond it | Configuration |
 |---|---|---|---|

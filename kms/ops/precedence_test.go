@@ -20,7 +20,7 @@ var stories = []struct {
 	without   string // a member that is left out
 	order     []string
 }{
-	{"AssumeRole", "", []string{"a slash in the session's name", "a caller who may not, of the role", "a session policy", "a session of two hours"}},
+	{"AssumeRole", "", []string{"a slash in the session's name", "a caller who may not assume the role", "a session policy", "a session of two hours"}},
 	{"AssumeRole", "", []string{"a session of 15 minutes less a second", "an unknown role", "a session policy"}},
 	{"CancelKeyDeletion", "", []string{"an alias of the key", "an unknown key", "a caller who may not", "an enabled key"}},
 	{"CreateAccount", "", []string{"an account id of letters", "a caller who may not, of no key", "an account that exists"}},
