@@ -112,7 +112,7 @@ func (a access) keepAsking(s *stage, w *watch, changes bool, asked chan<- struct
 }
 
 func TestNothingBegunAfterItWasTakenAwayIsDoneOnTheOldState(t *testing.T) {
-	const rounds = 4
+	const rounds = 2
 	for _, taking := range takings {
 		t.Run(taking.name, func(t *testing.T) {
 			s, w := newWatchedStage(t)
