@@ -35,8 +35,8 @@ func (x *exchange) authenticate(ctx context.Context) (body []byte, err error) {
 	if err := signed.Verify(key, body); err != nil {
 		return body, x.refuse(err)
 	}
-	if conn := connOf(x.request.Context()); conn != nil {
-		conn.prove()
+	if v := visitOf(x.request.Context()); v != nil {
+		v.prove()
 	}
 	x.caller = credential.Caller
 	x.caller.Source, x.caller.Agent, x.caller.Secure = source(x.request), agent(x.request), x.request.TLS != nil

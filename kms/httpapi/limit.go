@@ -2,30 +2,27 @@ package httpapi
 
 import (
 	"container/list"
-	"context"
-	"crypto/tls"
 	"net"
-	"net/http"
 	"net/netip"
 	"sync"
-
-	"github.com/keyhold/keyhold/kms/api"
 )
 
 // sitePrefix is how much of an IPv6 address tells one client from another: who has an address has all of its /64
 // (RFC 6177).
 const sitePrefix = 64
 
-// perPlace is how many octets of a body a place has room for.
-const perPlace = 16 << 10
-
 // Limit bounds how many places are taken at a time, in all and by one address, of IPv6 by one /64. A connection takes one,
 // which is enough for one request with a body of 16 KiB: each request beyond the first that it has under way takes another,
 // and so do each further 16 KiB of a body. So the memory that clients take is bounded, whoever they are.
 //
-// When there is none left, the stranger that has been there longest has to go: a connection on which no request has
-// been authenticated. When all of an address are taken it is the oldest of this address. So who opens connections and
-// says nothing, or slowly, drives out nobody but others of that kind. Without strangers the newcomer is closed at once.
+// When there is none left, the stranger that has been one longest has to go: a connection on which no request has been
+// authenticated, or none since one that was not. Where there is no stranger, the known connection that has been idle longest
+// has to go. When all of an address are taken it is one of this address, so who holds more than others loses first what they
+// use least. So who opens connections and says nothing, or slowly, drives out others of that kind and who has nothing to do,
+// and nobody holds a place for ever: neither by an access key that was good once, nor by one that is good. A request that
+// is authenticated, or came on a known connection, is never cut off; where all have such, the newcomer is closed at once.
+//
+// Only the http.Server knows when an answer is on the wire whole, so a connection is idle when it says so by heed.
 func Limit(l net.Listener, total, perAddress int) net.Listener {
 	return &limited{Listener: l, total: total, perAddress: perAddress, sites: map[string]*site{}}
 }
@@ -34,17 +31,44 @@ type limited struct {
 	net.Listener
 	total, perAddress int
 
-	mu        sync.Mutex
-	taken     int
-	sites     map[string]*site
-	strangers list.List // of *limitedConn, the oldest first
+	mu     sync.Mutex
+	taken  int
+	sites  map[string]*site
+	queues queues
 }
 
 // site is what counts as one client. The limited's lock guards it.
 type site struct {
-	name      string
-	taken     int
-	strangers list.List
+	name   string
+	taken  int
+	queues queues
+}
+
+// rank tells whose connections have to go before others.
+type rank int
+
+const (
+	staying  rank = iota // is not closed: a known one with a request under way, and a Unix socket's
+	idle                 // known, and without a request
+	stranger             // has to go first
+	ranks
+)
+
+// queues are connections that may have to go, by rank, those that have had it longest first; there are none of staying.
+type queues [ranks]list.List
+
+// first is who has to go, of these ranks, in that order; nil when there is nobody but who asks.
+func (q *queues) first(asking *limitedConn, of ...rank) *limitedConn {
+	for _, r := range of {
+		e := q[r].Front()
+		if e != nil && e.Value.(*limitedConn) == asking {
+			e = e.Next()
+		}
+		if e != nil {
+			return e.Value.(*limitedConn)
+		}
+	}
+	return nil
 }
 
 // Accept waits for a connection that there is room for.
@@ -83,41 +107,38 @@ func (l *limited) arrive(c net.Conn) *limitedConn {
 	if s == nil {
 		s = &site{name: name}
 	}
-	if !l.takeLocked(s) {
+	here := &limitedConn{Conn: c, limit: l, site: s}
+	if !l.takeLocked(here, stranger, idle) {
 		return nil
 	}
-	here := &limitedConn{Conn: c, limit: l, site: s}
-	if name != "" { // a Unix socket's clients are known to the kernel
-		here.inAll, here.inSite = l.strangers.PushBack(here), s.strangers.PushBack(here)
-	}
+	here.settleLocked()
 	return here
 }
 
-// takeLocked takes a place, if need be a stranger's.
-func (l *limited) takeLocked(s *site) bool {
-	switch {
+// takeLocked takes a place for a connection, if need be that of another one of these ranks.
+func (l *limited) takeLocked(c *limitedConn, from ...rank) bool {
+	switch s := c.site; {
 	case s.taken >= l.perAddress:
-		if !l.evictLocked(&s.strangers) {
+		if !evictLocked(s.queues.first(c, from...)) {
 			return false
 		}
 	case l.taken >= l.total:
-		if !l.evictLocked(&l.strangers) {
+		if !evictLocked(l.queues.first(c, from...)) {
 			return false
 		}
 	}
 	l.taken++
-	s.taken++
-	l.sites[s.name] = s
+	c.site.taken++
+	l.sites[c.site.name] = c.site
 	return true
 }
 
-// evictLocked closes the oldest of strangers; false when there is none.
-func (l *limited) evictLocked(strangers *list.List) bool {
-	oldest := strangers.Front()
-	if oldest == nil {
+// evictLocked closes a connection; false when there is none. This is the raw connection below TLS, which closes without a
+// word to the other side, so nobody waits for it under the lock.
+func evictLocked(c *limitedConn) bool {
+	if c == nil {
 		return false
 	}
-	c := oldest.Value.(*limitedConn)
 	c.departLocked()
 	_ = c.Conn.Close() // whoever serves it finds out, and closes it once more
 	return true
@@ -128,103 +149,4 @@ func (l *limited) giveLocked(s *site, places int) {
 	if s.taken -= places; s.taken == 0 && l.sites[s.name] == s {
 		delete(l.sites, s.name)
 	}
-}
-
-// limitedConn is a connection that has a place. The limited's lock guards what it has beside Conn.
-type limitedConn struct {
-	net.Conn
-	limit *limited
-	site  *site
-
-	inAll, inSite *list.Element // of a stranger
-	busy          int           // places that its requests need
-	gone          bool
-}
-
-// Close closes the connection and makes room for another.
-func (c *limitedConn) Close() error {
-	c.limit.mu.Lock()
-	c.departLocked()
-	c.limit.mu.Unlock()
-	return c.Conn.Close()
-}
-
-// departLocked gives back all places that the connection has.
-func (c *limitedConn) departLocked() {
-	if c.gone {
-		return
-	}
-	c.gone = true
-	c.provenLocked()
-	c.limit.giveLocked(c.site, max(c.busy, 1))
-}
-
-func (c *limitedConn) provenLocked() {
-	if c.inAll != nil {
-		c.limit.strangers.Remove(c.inAll)
-		c.site.strangers.Remove(c.inSite)
-		c.inAll, c.inSite = nil, nil
-	}
-}
-
-// prove has the connection no longer be a stranger's.
-func (c *limitedConn) prove() {
-	c.limit.mu.Lock()
-	defer c.limit.mu.Unlock()
-	c.provenLocked()
-}
-
-// needs is how many places a request needs.
-func needs(r *http.Request) int {
-	if r.ContentLength <= perPlace || r.ContentLength > api.MaxBody {
-		return 1 // of too large a body nothing is kept
-	}
-	return int((r.ContentLength + perPlace - 1) / perPlace)
-}
-
-// enter takes the places that a request needs, of which the connection has one already; false when there are not so many.
-// No request needs more than one address may have.
-func (c *limitedConn) enter(places int) bool {
-	c.limit.mu.Lock()
-	defer c.limit.mu.Unlock()
-	places = min(places, c.limit.perAddress)
-	had, want := max(c.busy, 1), c.busy+places
-	for taken := had; taken < want; taken++ {
-		if c.gone || !c.limit.takeLocked(c.site) {
-			c.limit.giveLocked(c.site, taken-had)
-			return false
-		}
-	}
-	if c.gone { // it was the oldest stranger itself
-		c.limit.giveLocked(c.site, want-had)
-		return false
-	}
-	c.busy = want
-	return true
-}
-
-// leave ends what enter began.
-func (c *limitedConn) leave(places int) {
-	c.limit.mu.Lock()
-	defer c.limit.mu.Unlock()
-	had := max(c.busy, 1)
-	if c.busy -= min(places, c.limit.perAddress); !c.gone {
-		c.limit.giveLocked(c.site, had-max(c.busy, 1))
-	}
-}
-
-type connKey struct{}
-
-// withConn has the context of a connection's requests know it.
-func withConn(ctx context.Context, c net.Conn) context.Context {
-	if secure, ok := c.(*tls.Conn); ok {
-		c = secure.NetConn()
-	}
-	return context.WithValue(ctx, connKey{}, c)
-}
-
-// connOf is the connection that a request came by; nil where nobody limits them.
-func connOf(ctx context.Context) *limitedConn {
-	c, _ := ctx.Value(connKey{}).(*limitedConn)
-	return c
 }

@@ -58,10 +58,47 @@ func wantClosed(t *testing.T, all []net.Conn, want ...bool) {
 	}
 }
 
+// prove has a connection be one on which a request was authenticated, which has been answered.
+func prove(t *testing.T, c net.Conn) {
+	t.Helper()
+	v := begins(t, c, 1)
+	httpapi.Authentic(v)
+	ends(c, v)
+}
+
+// begins is a request that has its places.
+func begins(t *testing.T, c net.Conn, places int) *httpapi.Visit {
+	t.Helper()
+	v := httpapi.Begin(c, places)
+	if v == nil {
+		t.Fatalf("a request from %v has no place", c.RemoteAddr())
+	}
+	return v
+}
+
+// ends is the end of the only request of a connection.
+func ends(c net.Conn, v *httpapi.Visit) {
+	httpapi.Leave(v)
+	httpapi.Rest(c)
+}
+
+// isRefused asserts that a connection that comes from there is not taken.
+func isRefused(t *testing.T, l net.Listener, from string) {
+	t.Helper()
+	at, err := net.ResolveTCPAddr("tcp", from)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, _ := net.Pipe()
+	if httpapi.Arrive(l, remote{c, at}) != nil {
+		t.Errorf("%s is taken", from)
+	}
+}
+
 // Whoever shows that they have an access key keeps their connections, and of the others the oldest makes room.
 func TestWhoIsKnownIsNotDrivenOutByStrangers(t *testing.T) {
 	l, p, in := guests(t, 3, 3, "192.0.2.1:1", "192.0.2.2:1", "192.0.2.3:1")
-	httpapi.Prove(in[0])
+	prove(t, in[0])
 	for i := range 4 {
 		in = append(in, arrives(t, l, p, "192.0.2.9:"+strconv.Itoa(i+1)))
 	}
@@ -73,97 +110,174 @@ func TestWhoIsKnownIsNotDrivenOutByStrangers(t *testing.T) {
 
 func TestStrangersOfAnAddressMakeRoomForEachOther(t *testing.T) {
 	l, p, in := guests(t, 10, 2, "192.0.2.2:1", "192.0.2.1:1", "192.0.2.1:2")
-	httpapi.Prove(in[2])
+	prove(t, in[2])
 	in = append(in, arrives(t, l, p, "192.0.2.1:3"))
 	wantClosed(t, in, false, true, false, false)
 }
 
-func TestWithoutStrangersNobodyMakesRoom(t *testing.T) {
+// A request that was let in is done and answered, so its connection is not closed for somebody else's.
+func TestWhoHasARequestUnderWayMakesNoRoom(t *testing.T) {
 	l, p, in := guests(t, 2, 2, "192.0.2.1:1", "192.0.2.2:1")
-	httpapi.Prove(in[0])
-	httpapi.Prove(in[1])
-	p.from <- "192.0.2.3:1" // is closed
-	taken := make(chan net.Conn, 1)
-	go func() {
-		c, _ := l.Accept()
-		taken <- c
-	}()
-	select {
-	case c := <-taken:
-		t.Fatalf("one more is taken, from %v", c.RemoteAddr())
-	case <-time.After(moment):
+	for _, c := range in {
+		prove(t, c)
 	}
+	first, second := begins(t, in[0], 1), begins(t, in[1], 1)
+	isRefused(t, l, "192.0.2.3:1")
+	httpapi.Authentic(first)
+	httpapi.Leave(first) // and the answer is not on the wire yet
+	isRefused(t, l, "192.0.2.3:2")
+	httpapi.Authentic(second)
 	_ = in[0].Close()
-	p.from <- "192.0.2.4:1"
-	if c := <-taken; c.RemoteAddr().String() != "192.0.2.4:1" {
-		t.Errorf("taken is %v", c.RemoteAddr())
+	in = append(in, arrives(t, l, p, "192.0.2.4:1"))
+	wantClosed(t, in[1:], false, false)
+	ends(in[1], second)
+	prove(t, in[2])
+	in = append(in, arrives(t, l, p, "192.0.2.5:1"))
+	wantClosed(t, in[1:], true, false, false)
+}
+
+// Nobody holds places by doing nothing: where all are known, who has been idle longest makes room, whenever they came.
+func TestWithoutStrangersTheLongestIdleMakesRoom(t *testing.T) {
+	l, p, in := guests(t, 3, 3, "192.0.2.1:1", "192.0.2.2:1", "192.0.2.3:1")
+	for _, i := range []int{1, 0, 2, 1} {
+		prove(t, in[i])
 	}
-	wantClosed(t, in[1:], false)
+	in = append(in, arrives(t, l, p, "192.0.2.4:1"))
+	wantClosed(t, in, true, false, false, false)
+	in = append(in, arrives(t, l, p, "192.0.2.4:2")) // the stranger goes before those that are known
+	wantClosed(t, in, true, false, false, true, false)
+	prove(t, in[4])
+	in = append(in, arrives(t, l, p, "192.0.2.4:3"))
+	wantClosed(t, in, true, false, true, true, false, false)
+}
+
+// Who fills all places of an address has the first of their own closed, and nobody of another address.
+func TestTheLongestIdleOfAnAddressMakesRoomInIt(t *testing.T) {
+	l, p, in := guests(t, 10, 2, "192.0.2.2:1", "192.0.2.1:1", "192.0.2.1:2")
+	for _, c := range in {
+		prove(t, c)
+	}
+	in = append(in, arrives(t, l, p, "192.0.2.1:3"))
+	wantClosed(t, in, false, true, false, false)
+}
+
+// Who was known once and is refused now, as with an access key that was disabled, is a stranger as if it had just come.
+func TestWhoIsRefusedIsAStrangerAgain(t *testing.T) {
+	l, p, in := guests(t, 4, 4, "192.0.2.1:1", "192.0.2.2:1", "192.0.2.3:1", "192.0.2.4:1")
+	for _, c := range in[:3] {
+		prove(t, c)
+	}
+	for _, i := range []int{1, 0, 1, 3} { // that it is refused twice, or never was known, makes nobody newer
+		ends(in[i], begins(t, in[i], 1))
+	}
+	for i, want := range [][]bool{
+		{false, false, false, true},
+		{false, true, false, true, false},
+		{true, true, false, true, false, false},
+	} {
+		in = append(in, arrives(t, l, p, "192.0.2.9:"+strconv.Itoa(i+1)))
+		wantClosed(t, in[:len(in)-1], want...)
+	}
+}
+
+// On a connection of HTTP/2 one request may be refused while another is done, which is not cut off for that.
+func TestARequestThatIsRefusedDoesNotCutOffAnother(t *testing.T) {
+	l, _, in := guests(t, 2, 2, "192.0.2.1:1")
+	good, bad := begins(t, in[0], 1), begins(t, in[0], 1)
+	httpapi.Authentic(good)
+	httpapi.Authentic(good) // once more is once
+	isRefused(t, l, "192.0.2.2:1")
+	httpapi.Leave(bad)
+	second := begins(t, in[0], 1)
+	isRefused(t, l, "192.0.2.2:1")
+	wantClosed(t, in, false)
+	httpapi.Leave(good)
+	wantClosed(t, in, false)
+	c, _ := net.Pipe()
+	at := &net.TCPAddr{IP: net.IPv4(192, 0, 2, 3), Port: 1}
+	if httpapi.Arrive(l, remote{c, at}) == nil {
+		t.Error("there is no room beside one request")
+	}
+	isStranger := httpapi.Arrive(l, remote{c, at}) != nil
+	if !isStranger || !isClosed(t, in[0]) {
+		t.Error("who was refused is no stranger when the good request is answered")
+	}
+	httpapi.Leave(second)
 }
 
 // One connection of HTTP/2 has many requests at a time, and each costs memory as a connection does.
 func TestRequestsOfOneConnectionTakePlacesToo(t *testing.T) {
 	l, p, in := guests(t, 4, 4, "192.0.2.1:1", "192.0.2.2:1")
-	httpapi.Prove(in[0])
-	for i, want := range []bool{true, true, true} { // with the other connection, four places
-		if got := httpapi.Begin(in[0], 1); got != want {
-			t.Fatalf("request %d: %v", i, got)
-		}
+	prove(t, in[0])
+	var under []*httpapi.Visit
+	for range 3 { // with the other connection, four places
+		under = append(under, begins(t, in[0], 1))
 	}
-	if !httpapi.Begin(in[0], 1) || !isClosed(t, in[1]) {
+	under = append(under, begins(t, in[0], 1))
+	if !isClosed(t, in[1]) {
 		t.Error("the stranger did not make room for a request")
 	}
-	if httpapi.Begin(in[0], 1) {
+	if httpapi.Begin(in[0], 1) != nil {
 		t.Error("a fifth request has a place")
 	}
-	httpapi.End(in[0], 1)
+	httpapi.Leave(under[3])
+	httpapi.Authentic(under[2])
 	in = append(in, arrives(t, l, p, "192.0.2.3:1"))
-	if !httpapi.Begin(in[2], 1) {
-		t.Error("the first request of a connection needs a place beside it")
+	strange := begins(t, in[2], 1) // the first request of a connection needs no place beside it
+	if httpapi.Begin(in[2], 1) != nil || isClosed(t, in[2]) {
+		t.Error("a second one has a place, or has cut off the first")
 	}
-	if httpapi.Begin(in[2], 1) || !isClosed(t, in[2]) {
-		t.Error("a stranger with many requests does not make room")
-	}
-	httpapi.End(in[2], 1)
-	for range 3 {
-		httpapi.End(in[0], 1)
+	ends(in[2], strange)
+	for _, v := range under[:3] {
+		httpapi.Leave(v)
 	}
 	_ = in[0].Close()
 	_, _ = arrives(t, l, p, "192.0.2.4:1"), arrives(t, l, p, "192.0.2.4:2")
 	three, four := arrives(t, l, p, "192.0.2.4:3"), arrives(t, l, p, "192.0.2.4:4")
-	wantClosed(t, []net.Conn{three, four}, false, false)
+	wantClosed(t, []net.Conn{in[2], three, four}, true, false, false)
+}
+
+// Who has not shown an access key drives out those that are idle for one request, and no more of them for others.
+func TestOneRequestOfAStrangerDrivesOutWhoIsIdle(t *testing.T) {
+	_, _, in := guests(t, 4, 4, "192.0.2.1:1", "192.0.2.2:1", "192.0.2.3:1", "192.0.2.4:1")
+	for _, c := range in[:3] {
+		prove(t, c)
+	}
+	first := begins(t, in[3], 2)
+	wantClosed(t, in, true, false, false, false)
+	if httpapi.Begin(in[3], 1) != nil {
+		t.Error("a stranger's second request has a place")
+	}
+	wantClosed(t, in, true, false, false, false)
+	httpapi.Authentic(first)
+	_ = begins(t, in[3], 1)
+	wantClosed(t, in, true, true, false, false)
 }
 
 // Who announces a large body takes as much room as those who announce small ones, and gives it back.
 func TestALargeBodyTakesManyPlaces(t *testing.T) {
 	l, p, in := guests(t, 5, 5, "192.0.2.1:1", "192.0.2.2:1", "192.0.2.3:1")
-	httpapi.Prove(in[0])
-	if !httpapi.Begin(in[0], 4) { // two are free, and one is a stranger's
-		t.Fatal("there is no room for a body of 64 KiB")
-	}
+	prove(t, in[0])
+	large := begins(t, in[0], 4) // two are free, and one is a stranger's
 	wantClosed(t, in, false, true, false)
-	if httpapi.Begin(in[2], 4) { // its own is not enough
+	if httpapi.Begin(in[2], 4) != nil { // its own is not enough
 		t.Error("there is room for another one")
 	}
-	httpapi.End(in[0], 4)
-	for i := range 3 { // and with the first one there are four: the fifth place is free
+	httpapi.Authentic(large)
+	ends(in[0], large)
+	for i := range 4 { // the first one has given three back
 		in = append(in, arrives(t, l, p, "192.0.2.4:"+strconv.Itoa(i+1)))
 	}
-	wantClosed(t, in[3:], false, false, false)
-	if !httpapi.Begin(in[0], 2) || !httpapi.Begin(in[0], 1) { // one is free, the other a stranger's
-		t.Error("two requests of a connection that is known have no room")
-	}
-	wantClosed(t, in[3:], true, false, false)
+	wantClosed(t, in, false, true, true, false, false, false, false)
+	_, _ = begins(t, in[0], 2), begins(t, in[0], 1) // both are strangers'
+	wantClosed(t, in[3:], true, true, false, false)
 }
 
 // Where there are few places a large body does not need more than there are.
 func TestALargeBodyHasRoomWhereThereAreFewPlaces(t *testing.T) {
 	_, _, in := guests(t, 2, 1, "192.0.2.1:1")
 	for range 2 {
-		if !httpapi.Begin(in[0], 64) {
-			t.Fatal("there is no room for a body of 1 MiB")
-		}
-		httpapi.End(in[0], 64)
+		ends(in[0], begins(t, in[0], 64))
 	}
 }
 

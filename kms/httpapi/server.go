@@ -90,8 +90,9 @@ func (s Server) server(requests context.Context, h http.Handler) *http.Server {
 	return &http.Server{
 		Handler: h, TLSConfig: s.TLS, ReadHeaderTimeout: s.HeaderTime, ReadTimeout: s.RequestTime, WriteTimeout: s.AnswerTime,
 		IdleTimeout: s.IdleTime, MaxHeaderBytes: maxHeader, ErrorLog: slog.NewLogLogger(s.Logger.Handler(), slog.LevelDebug),
-		BaseContext: func(net.Listener) context.Context { return requests }, ConnContext: withConn, DisableGeneralOptionsHandler: true,
-		HTTP2: &http.HTTP2Config{MaxConcurrentStreams: maxStreams, MaxReadFrameSize: maxFrame},
+		BaseContext: func(net.Listener) context.Context { return requests }, ConnContext: withConn, ConnState: heed,
+		DisableGeneralOptionsHandler: true,
+		HTTP2:                        &http.HTTP2Config{MaxConcurrentStreams: maxStreams, MaxReadFrameSize: maxFrame},
 	}
 }
 
@@ -136,12 +137,13 @@ func (c *crowd) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if conn := connOf(r.Context()); conn != nil {
-		places := needs(r)
-		if !conn.enter(places) {
+		v := conn.enter(needs(r))
+		if v == nil {
 			w.WriteHeader(http.StatusServiceUnavailable) // AWS SDKs repeat it
 			return
 		}
-		defer conn.leave(places)
+		defer v.leave()
+		r = withVisit(r, v)
 	}
 	c.handler.ServeHTTP(w, r)
 }
