@@ -105,7 +105,7 @@ func (p *program) callInput(c *cli.Context, row kms.Description) (kms.Input, err
 	err = api.Decode(text, in, api.RefuseUnknown)
 	var unknown *api.UnknownMembersError
 	if errors.As(err, &unknown) {
-		return nil, usagef(c, "%s does not have: %s", row.Name, strings.Join(unknown.Members, ", "))
+		return nil, usagef(c, "%s does not have: %s", row.Name, unknown.List())
 	}
 	if err != nil {
 		return nil, err

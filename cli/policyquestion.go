@@ -20,10 +20,24 @@ func (r *pastRequest) question() (*api.ExplainAccessInput, error) {
 	if who == "" {
 		return nil, errors.New("the record does not say who asked")
 	}
+	if omitted := r.omitted(); len(omitted) > 0 {
+		return nil, fmt.Errorf("the record has only a digest of %s, which was too large for it", strings.Join(omitted, ", "))
+	}
 	in := &api.ExplainAccessInput{Principal: &who, Action: new(r.action()), ContextEntries: r.circumstances()}
 	in.KeyID, in.Resource = r.resource(*in.Action)
 	in.EncryptionContext = r.context(*in.Action)
 	return in, nil
+}
+
+// omitted are the members of the request of which the record has a digest only, by name.
+func (r *pastRequest) omitted() (names []string) {
+	for name, member := range r.Parameters {
+		if audit.IsOmitted(member) {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
 }
 
 // actionPrefixes are those of the actions of each API.
@@ -81,7 +95,7 @@ func (r *pastRequest) context(action string) api.EncryptionContext {
 		members = []string{"destinationEncryptionContext"}
 	}
 	for _, member := range members {
-		if pairs, ok := r.Parameters[member].(map[string]any); ok {
+		if pairs, ok := r.Parameters[member].(map[string]any); ok && !audit.IsOmitted(pairs) {
 			return textPairs(pairs)
 		}
 	}

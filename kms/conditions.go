@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/keyhold/keyhold/kms/policy"
 )
@@ -18,6 +19,8 @@ type conditions struct {
 	c   *Call
 	t   *resolved
 	err error // the store's, when a key needs a look-up
+	// context are the values of the encryption context by their names without case; nil until it is asked for.
+	context map[string][]string
 }
 
 var absent policy.Values
@@ -95,7 +98,7 @@ func (q *conditions) kms(key policy.ConditionKey) policy.Values {
 	case "kms:calleraccount":
 		return one(string(q.c.caller.Account))
 	case "kms:encryptioncontext":
-		return member(q.t.context, key.Sub)
+		return q.contextMember(key.Sub)
 	case "kms:encryptioncontextkeys":
 		return keysOf(q.t.context)
 	case "kms:requestalias":
@@ -279,6 +282,33 @@ func member(m map[string]string, name string) policy.Values {
 		}
 	}
 	return policy.Values{List: values, Present: len(values) > 0, Ambiguous: len(values) > 1}
+}
+
+// contextMember is member of the encryption context, which can have thousands of names, as can a policy.
+func (q *conditions) contextMember(name string) policy.Values {
+	if v, ok := q.t.context[name]; ok {
+		return one(v)
+	}
+	if q.context == nil {
+		q.context = make(map[string][]string, len(q.t.context))
+		for k, v := range q.t.context {
+			k = folded(k)
+			q.context[k] = append(q.context[k], v)
+		}
+	}
+	values := q.context[folded(name)]
+	return policy.Values{List: values, Present: len(values) > 0, Ambiguous: len(values) > 1}
+}
+
+// folded is the same of two texts if, and only if, strings.EqualFold says that they are.
+func folded(s string) string {
+	return strings.Map(func(r rune) rune {
+		least := r
+		for other := unicode.SimpleFold(r); other != r; other = unicode.SimpleFold(other) {
+			least = min(least, other)
+		}
+		return least
+	}, s)
 }
 
 func keysOf(m map[string]string) policy.Values {

@@ -62,8 +62,13 @@ type Access struct {
 	Obstacle string
 }
 
-// ExplainAccess answers one question. The errors are those of the wire.
+// ExplainAccess answers one question, when it is its turn: see SimulationsAtOnce. The errors are those of the wire, and ctx's.
 func (c *Call) ExplainAccess(ctx context.Context, q AccessQuestion) (Access, error) {
+	done, err := c.service.turn(ctx)
+	if err != nil {
+		return Access{}, err
+	}
+	defer done()
 	asked, err := c.service.askedOf(q.Action)
 	if err != nil {
 		return Access{}, err

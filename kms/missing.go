@@ -75,6 +75,9 @@ func (c *Call) missingContext(ctx context.Context, t *resolved) (string, error) 
 
 // wouldMeet tells whether a grant allows the request once its encryption context meets the grant's constraint.
 func (c *Call) wouldMeet(ctx context.Context, t resolved, g policy.Grant) (bool, error) {
+	if err := ctx.Err(); err != nil {
+		return false, err
+	}
 	pairs := maps.Clone(g.Equals)
 	if pairs == nil {
 		pairs = maps.Clone(t.context)

@@ -2,6 +2,7 @@ package kms
 
 import (
 	"slices"
+	"unicode/utf8"
 
 	"github.com/keyhold/keyhold/kms/api"
 	"github.com/keyhold/keyhold/kms/audit"
@@ -11,18 +12,8 @@ import (
 // maxRecordedText bounds what a caller can make the log repeat of a refused request, in octets.
 const maxRecordedText = 2048
 
-// record is the encoded audit record of the call. A request too large to be recorded whole is recorded without its
-// parameters: that it was made, by whom and with which answer, always is.
-func (c *Call) record(out any, err *api.Error) ([]byte, error) {
-	event := c.event(out, err)
-	record, encodeErr := event.Encode()
-	if encodeErr == nil {
-		return record, nil
-	}
-	event.RequestParameters, event.ResponseElements = nil, nil
-	event.AdditionalData = map[string]any{"omitted": "the request was too large to be recorded whole"}
-	return event.Encode()
-}
+// record is the encoded audit record of the call. Package audit bounds what it repeats of request and answer.
+func (c *Call) record(out any, err *api.Error) ([]byte, error) { return c.event(out, err).Encode() }
 
 func (c *Call) event(out any, err *api.Error) audit.Event {
 	e := audit.Event{
@@ -90,11 +81,26 @@ func (c *Call) response(out any) map[string]any {
 
 func truncate(s string) string { return cut(s, maxRecordedText) }
 
+// cut is s, or its beginning: at most that many octets, and twice as many in the record, where some take six.
 func cut(s string, most int) string {
-	if len(s) > most {
-		return s[:most] + "..."
+	inJSON := 0
+	for at, r := range s {
+		if inJSON += jsonLen(r); at+utf8.RuneLen(r) > most || inJSON > 2*most {
+			return s[:at] + "..."
+		}
 	}
 	return s
+}
+
+// jsonLen is how many octets a record has for a character at most.
+func jsonLen(r rune) int {
+	switch {
+	case r == '"' || r == '\\' || r == '\n' || r == '\r' || r == '\t':
+		return 2
+	case r < ' ' || r == '\u2028' || r == '\u2029' || r == utf8.RuneError:
+		return 6
+	}
+	return utf8.RuneLen(r)
 }
 
 // principalTypes are the types of principals as resources of a record.

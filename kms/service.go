@@ -95,6 +95,7 @@ type Service struct {
 	locks     *nameLocks
 	nursery   *nursery
 	sessions  *sessionKeys
+	simulated chan struct{} // has an entry for every simulation under way
 	outbox    outbox
 
 	publishing sync.Mutex // one change at a time; see publish
@@ -110,7 +111,7 @@ func New(ctx context.Context, config Config) (*Service, error) {
 	s := &Service{
 		config: config, store: config.Store, device: config.Device, log: config.Logger, audit: config.Log,
 		snapshots: newSnapshots(), counters: newCounters(), locks: newNameLocks(), nursery: newNursery(),
-		sessions: &sessionKeys{},
+		sessions: &sessionKeys{}, simulated: make(chan struct{}, SimulationsAtOnce),
 	}
 	if err := s.index(config.Table); err != nil {
 		return nil, err

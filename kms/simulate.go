@@ -3,13 +3,37 @@ package kms
 import (
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/keyhold/keyhold/kms/api"
 	"github.com/keyhold/keyhold/kms/policy"
 )
+
+// SimulationsAtOnce is how many requests a Service simulates at a time: each is up to thousands of decisions, and they
+// use no more of the processors than this. SimulationWait is how long another waits for its turn.
+const (
+	SimulationsAtOnce = 2
+	SimulationWait    = 5 * time.Second
+)
+
+// turn waits until a simulation may begin; those that wait come in their order. The caller calls done at its end. Who
+// waited too long is answered Throttling, and ctx's error when that ended first.
+func (s *Service) turn(ctx context.Context) (done func(), err error) {
+	wait := time.NewTimer(SimulationWait)
+	defer wait.Stop()
+	select {
+	case s.simulated <- struct{}{}:
+		return func() { <-s.simulated }, nil
+	case <-wait.C:
+		return nil, api.Throttling()
+	case <-ctx.Done():
+		return nil, fmt.Errorf("wait for other simulations: %w", ctx.Err())
+	}
+}
 
 // askedAction is an action with the operations that ask for it.
 type askedAction struct {
@@ -98,6 +122,9 @@ func (c *Call) simulate(who Caller, asked askedAction, suppose Supposition) *Cal
 // outcome decides a simulated request. A caller who would not be recognized is not allowed, and that is an answer.
 func (c *Call) outcome(ctx context.Context, t *resolved) (Access, error) {
 	a := Access{ARN: c.caller.ARN, PrincipalID: c.caller.PrincipalID, Kind: c.kind(), Action: t.Action, Resource: t.resource(c)}
+	if err := ctx.Err(); err != nil { // what follows may find all its rows in memory, and not look
+		return a, err
+	}
 	err := c.identify(ctx)
 	if away := (*turnedAway)(nil); errors.As(err, &away) {
 		a.Decision, a.Reason = away.decision, away.reason
@@ -137,6 +164,9 @@ func (c *Call) kind() string {
 
 // trace tells of every statement and grant how it met the simulated request, after its outcome.
 func (c *Call) trace(ctx context.Context, t *resolved) ([]policy.Trace, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
 	conditions := &conditions{ctx: ctx, c: c, t: t}
 	q := c.question(t, conditions)
 	if t.asksKey() {

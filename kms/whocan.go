@@ -25,7 +25,13 @@ type candidate struct {
 // and roots, users and roles of other accounts; and last, whether principals of other accounts may who are not named. A
 // role stands for its sessions. At most limit of them are answered, those after a marker of an earlier page, and the
 // marker of the next page, empty on the last one. Principals whose rows were changed outside Keyhold can do nothing.
+// It waits for its turn, see SimulationsAtOnce, and ends with ctx.
 func (c *Call) WhoCan(ctx context.Context, q AccessQuestion, after string, limit int) ([]Access, string, error) {
+	done, err := c.service.turn(ctx)
+	if err != nil {
+		return nil, "", err
+	}
+	defer done()
 	asked, err := c.service.askedOf(q.Action)
 	if err != nil {
 		return nil, "", err
@@ -40,6 +46,9 @@ func (c *Call) WhoCan(ctx context.Context, q AccessQuestion, after string, limit
 		if len(found) == limit || decided == candidatesAtOnce {
 			more = last
 			return false, nil
+		}
+		if err := ctx.Err(); err != nil {
+			return false, err
 		}
 		decided, last = decided+1, next.marker
 		a, err := c.candidateOutcome(ctx, next, asked, q.Suppose, t)

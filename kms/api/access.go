@@ -5,12 +5,14 @@ import (
 	"strings"
 )
 
-// MaxContextEntries, MaxContextValues and MaxContextValue bound what a simulated request is told about its circumstances:
-// the condition keys, the values of each, and the length of each value. They are Keyhold's own.
+// MaxContextEntries, MaxContextValues, MaxContextValue and MaxContextTotal bound what a simulated request is told about its
+// circumstances: the condition keys, the values of each, the length of each value, and the bytes of UTF-8 of all keys and
+// values together. They are Keyhold's own.
 const (
 	MaxContextEntries = 50
 	MaxContextValues  = 50
 	MaxContextValue   = 2048
+	MaxContextTotal   = 8192
 )
 
 var (
@@ -67,6 +69,9 @@ func (v *violations) entries(entries []ContextEntry) {
 		v.add("", "contextEntries", atMost(MaxContextEntries))
 		return
 	}
+	if sizeOf(entries) > MaxContextTotal {
+		v.add("", "contextEntries", fmt.Sprintf("Member must have at most %d bytes in all names and values together", MaxContextTotal))
+	}
 	for i, e := range entries {
 		path := fmt.Sprintf("contextEntries.%d.member.", i+1)
 		text(v, path+"contextKeyName", e.ContextKeyName, bounds{min: 5, max: 256, pattern: conditionKeyPattern, required: true})
@@ -76,6 +81,17 @@ func (v *violations) entries(entries []ContextEntry) {
 		}
 		v.elements(path+"contextKeyValues", e.ContextKeyValues, bounds{max: MaxContextValue})
 	}
+}
+
+func sizeOf(entries []ContextEntry) int {
+	n := 0
+	for _, e := range entries {
+		n += len(or(e.ContextKeyName, ""))
+		for _, value := range e.ContextKeyValues {
+			n += len(value)
+		}
+	}
+	return n
 }
 
 // Check refuses a question about two things at once, and a condition key that stands twice: ValidationException.

@@ -15,13 +15,6 @@ const (
 	RefuseUnknown                          // for a person's input, where an unknown name is a mistake
 )
 
-// UnknownMembersError is Decode's answer to unknown members under RefuseUnknown: all of them at once, by path.
-type UnknownMembersError struct{ Members []string }
-
-func (e *UnknownMembersError) Error() string {
-	return "unknown members: " + strings.Join(e.Members, ", ")
-}
-
 // Decode reads the JSON text of a shape into the struct that into points to, which it empties first. Names are exact:
 // no other case of letters is taken. null is an absent member. What could be read in two ways is refused: a member or a
 // map key twice, invalid UTF-8, half a surrogate pair, null in a list or map, loose base64, text after the value. Data is
@@ -49,8 +42,8 @@ func Decode(data []byte, into any, unknown UnknownPolicy) error {
 	if d.peek(); d.pos != len(d.data) {
 		return malformed()
 	}
-	if unknown == RefuseUnknown && len(d.unknown) > 0 {
-		return &UnknownMembersError{Members: d.unknown}
+	if unknown == RefuseUnknown && len(d.unknown.Members) > 0 {
+		return &d.unknown
 	}
 	return nil
 }
@@ -59,7 +52,7 @@ func Decode(data []byte, into any, unknown UnknownPolicy) error {
 type decoder struct {
 	scanner
 	depth   int
-	unknown []string
+	unknown UnknownMembersError
 }
 
 // malformed answers what is not JSON, or no object: AWS sends no message.
@@ -117,7 +110,7 @@ func (d *decoder) object(v reflect.Value, path string) error {
 		if known {
 			return d.optional(v.Field(i), path)
 		}
-		d.unknown = append(d.unknown, path+s.hint(name))
+		d.unknown.note(path + s.hint(name))
 		return d.discard()
 	})
 }
@@ -132,7 +125,7 @@ func (s *shape) hint(name string) string {
 	return ""
 }
 
-// members reads an object and hands each name to member, which must read the value.
+// members reads an object and hands each name to member, with its path for messages. It must read the value.
 func (d *decoder) members(path string, member func(name, path string) error) error {
 	if d.peek() == '[' {
 		return serialization("Start of list found where not expected")
@@ -148,7 +141,7 @@ func (d *decoder) members(path string, member func(name, path string) error) err
 			return malformed()
 		}
 		name := string(raw)
-		at := strings.TrimPrefix(path+"."+name, ".")
+		at := strings.TrimPrefix(path+"."+shortName(name), ".")
 		if seen[name] {
 			return serialization("Duplicate member %s", at)
 		}

@@ -3,6 +3,7 @@ package api_test
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"reflect"
 	"strings"
 	"testing"
@@ -139,6 +140,29 @@ func TestDecodeNamesAllUnknownMembersWhenAsked(t *testing.T) {
 	var in api.TagResourceInput
 	if err := api.Decode([]byte(body), &in, api.IgnoreUnknown); err != nil || in.KeyID != nil {
 		t.Errorf("a name of another case was taken: %v, %v", err, in.KeyID)
+	}
+}
+
+// TestErrorsOfTheDecoderRepeatLittleOfTheRequest sends names and lists of unknown members that fill a request.
+func TestErrorsOfTheDecoderRepeatLittleOfTheRequest(t *testing.T) {
+	long, cut := strings.Repeat("é", 200_000), strings.Repeat("é", 64)+"…"
+	var many strings.Builder
+	for i := range 80_000 {
+		fmt.Fprintf(&many, `"u%05d":1,`, i)
+	}
+	for _, c := range []struct{ name, body, want string }{
+		{"a long member twice", `{"` + long + `":1,"` + long + `":1}`, "Duplicate member " + cut},
+		{"a long map key twice", `{"EncryptionContext":{"` + long + `":"1","` + long + `":"2"}}`, "Duplicate member EncryptionContext." + cut},
+		{"a long name in an unknown member twice", `{"X":{"` + long + `":1,"` + long + `":2}}`, "Duplicate member " + cut},
+		{"an unknown member of a long name", `{"` + long + `":1}`, "unknown members: " + cut},
+		{"many unknown members", `{` + many.String() + `"keyid":1}`,
+			"unknown members: u00000, u00001, u00002, u00003, u00004, u00005, u00006, u00007 and 79993 more"},
+		{"a name of 64 characters", `{"` + long[:128] + `":1}`, "unknown members: " + long[:128]},
+	} {
+		err := api.Decode([]byte(c.body), &api.EncryptInput{}, api.RefuseUnknown)
+		if err == nil || !strings.HasSuffix(err.Error(), c.want) || len(err.Error()) > 300 {
+			t.Errorf("%s: the error has %d bytes: %.400s, want %s", c.name, len(fmt.Sprint(err)), fmt.Sprint(err), c.want)
+		}
 	}
 }
 

@@ -122,23 +122,34 @@ type wire struct {
 }
 
 // Encode writes the event as one line of JSON without its line feed: members in a fixed order, those of maps sorted,
-// nothing escaped for HTML. It refuses an event without time, name, id or type, one whose maps hold what JSON cannot
-// say, and one longer than MaxRecord.
+// nothing escaped for HTML. Of a record longer than MaxDone, or MaxRefused where there is an error code, the largest
+// members of request and answer are omitted, see IsOmitted, until it fits. It refuses an event without time, name, id or
+// type, one whose maps hold what JSON cannot say, and one longer than MaxRecord all the same.
 func (e Event) Encode() ([]byte, error) {
-	if err := e.check(); err != nil {
-		return nil, fmt.Errorf("encode the audit event %q: %w", e.ID, err)
-	}
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(e.wire()); err != nil {
-		return nil, fmt.Errorf("encode the audit event %q: %w", e.ID, err)
-	}
-	record := bytes.TrimSuffix(b.Bytes(), []byte("\n"))
-	if err := checkRecord(record); err != nil {
+	record, err := e.encode()
+	if err != nil {
 		return nil, fmt.Errorf("encode the audit event %q: %w", e.ID, err)
 	}
 	return record, nil
+}
+
+func (e Event) encode() ([]byte, error) {
+	if err := e.check(); err != nil {
+		return nil, err
+	}
+	record, err := encodeJSON(e.wire())
+	if err != nil {
+		return nil, err
+	}
+	if excess := len(record) - e.most(); excess > 0 {
+		if e, err = e.omitting(excess); err != nil {
+			return nil, err
+		}
+		if record, err = encodeJSON(e.wire()); err != nil {
+			return nil, err
+		}
+	}
+	return record, checkRecord(record)
 }
 
 func (e Event) check() error {

@@ -103,7 +103,8 @@ func (x *exchange) ask(ctx context.Context, c call) (any, error) {
 	known := c.served && row != nil && row.Describe().Service == c.service
 	if known {
 		x.operation = c.name
-		ticket.Operation, ticket.Effect = c.name, row.Describe().Effect
+		d := row.Describe()
+		ticket.Operation, ticket.Effect, ticket.Simulates = c.name, d.Effect, d.Simulates
 	}
 	leave, err := h.config.Gate.Enter(ctx, ticket)
 	if err != nil {

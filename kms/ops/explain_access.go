@@ -9,9 +9,10 @@ import (
 )
 
 var explainAccess = kms.Operation[*api.ExplainAccessInput, *api.ExplainAccessOutput]{
-	Name:    "ExplainAccess",
-	Service: kms.Keyhold,
-	Effect:  kms.Read,
+	Name:      "ExplainAccess",
+	Service:   kms.Keyhold,
+	Effect:    kms.Read,
+	Simulates: true,
 	Targets: func(in *api.ExplainAccessInput) []kms.Target {
 		const action = "keyhold:ExplainAccess"
 		switch {

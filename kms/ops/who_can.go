@@ -8,9 +8,10 @@ import (
 )
 
 var whoCan = kms.Operation[*api.WhoCanInput, *api.WhoCanOutput]{
-	Name:    "WhoCan",
-	Service: kms.Keyhold,
-	Effect:  kms.Read,
+	Name:      "WhoCan",
+	Service:   kms.Keyhold,
+	Effect:    kms.Read,
+	Simulates: true,
 	Targets: func(in *api.WhoCanInput) []kms.Target {
 		return []kms.Target{kms.KeyOrAlias(in.KeyID, "keyhold:WhoCan").Overseen()}
 	},

@@ -19,14 +19,15 @@ func compileARN(g *grammar, n node) (test, error) {
 			return nil, err
 		}
 	}
-	return func(got string, ctx Context) truth {
+	return func(got string, r *run) truth {
+		r.spend(stepsOfParse + len(got)/stepsOfTest)
 		a := splitARN(got)
 		if a == nil {
 			return no
 		}
 		found := yes
 		for i := range want {
-			if found = min(found, want[i].match(a[i], ctx)); found == no {
+			if found = min(found, want[i].match(a[i], r)); found == no {
 				break
 			}
 		}
@@ -44,11 +45,12 @@ func (g *grammar) compileShortARN(n node, parts []part) (test, error) {
 	if n.text != "*" && t.parts == nil {
 		return nil, g.errorf(n.at, "%q is not an ARN of six parts", n.text)
 	}
-	return func(got string, ctx Context) truth {
+	return func(got string, r *run) truth {
+		r.spend(stepsOfParse + len(got)/stepsOfTest)
 		if splitARN(got) == nil {
 			return no
 		}
-		return t.match(got, ctx)
+		return t.match(got, r)
 	}, nil
 }
 

@@ -1,9 +1,6 @@
 package policy
 
-import (
-	"slices"
-	"strings"
-)
+import "strings"
 
 // condition is one operator with one key (IAM User Guide, "IAM JSON policy elements: Condition operators").
 type condition struct {
@@ -18,7 +15,7 @@ type condition struct {
 }
 
 // test compares a value of the request with a value of the document.
-type test func(got string, ctx Context) truth
+type test func(got string, r *run) truth
 
 // setOperator tells how many of the request's values must match (IAM User Guide, "Set operators for multi-valued
 // context keys").
@@ -30,40 +27,34 @@ const (
 	anyValue
 )
 
-// lookup is what a request has under a key; a request without a context has nothing.
-func lookup(ctx Context, key ConditionKey) Values {
-	if ctx == nil {
-		return Values{}
-	}
-	v := ctx.Lookup(key)
-	if !v.Present && !v.Ambiguous {
-		return Values{}
-	}
-	return v
-}
-
 // matches tells whether a request meets the condition.
-func (c *condition) matches(ctx Context) truth {
-	v := lookup(ctx, c.key)
+func (c *condition) matches(r *run) truth {
+	if r.spent() {
+		return unsure
+	}
+	v := r.lookup(c.key)
 	switch {
 	case v.Ambiguous:
 		return unsure
 	case c.null:
 		// A key without a value is null, too.
-		return c.anyTest(boolText(len(v.List) == 0), ctx)
+		return c.anyTest(boolText(len(v.List) == 0), r)
 	case !v.Present && c.ifExists:
 		return yes
 	case len(v.List) == 0:
 		return sure(c.set == allValues || c.set == oneValue && c.negated)
 	default:
-		return c.matchValues(v.List, ctx)
+		return c.matchValues(v.List, r)
 	}
 }
 
-func (c *condition) matchValues(list []string, ctx Context) truth {
+func (c *condition) matchValues(list []string, r *run) truth {
 	least, most := yes, no
 	for _, got := range list {
-		t := c.anyTest(got, ctx).negateIf(c.negated)
+		if r.spent() {
+			return unsure
+		}
+		t := c.anyTest(got, r).negateIf(c.negated)
 		least, most = min(least, t), max(most, t)
 	}
 	switch {
@@ -77,10 +68,13 @@ func (c *condition) matchValues(list []string, ctx Context) truth {
 	}
 }
 
-func (c *condition) anyTest(got string, ctx Context) truth {
+func (c *condition) anyTest(got string, r *run) truth {
 	found := no
 	for _, t := range c.tests {
-		if found = max(found, t(got, ctx)); found == yes {
+		if !r.spend(stepsOfTest) {
+			return max(found, unsure)
+		}
+		if found = max(found, t(got, r)); found == yes {
 			break
 		}
 	}
@@ -143,15 +137,17 @@ func (g *grammar) operator(m member) ([]condition, error) {
 		return nil, g.errorf(m.value.at, "%s must be an object of condition keys, not %v", m.name, m.value.kind)
 	}
 	var list []condition
+	seen := map[ConditionKey]bool{}
 	for _, k := range m.value.members {
 		c := form
 		c.name = k.name
 		if c.key, ok = conditionKey(k.name); !ok {
 			return nil, g.errorf(k.at, "%q is not a condition key; they are of the form kms:Name", k.name)
 		}
-		if slices.ContainsFunc(list, func(other condition) bool { return other.key == c.key }) {
+		if seen[c.key] {
 			return nil, g.errorf(k.at, "the condition key %q is given twice", k.name)
 		}
+		seen[c.key] = true
 		if err := g.values(&c, op, k.value); err != nil {
 			return nil, err
 		}

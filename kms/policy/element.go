@@ -31,7 +31,11 @@ func (g *grammar) what(s *statement, m member) error {
 		if !isAction(item.text) {
 			return g.errorf(item.at, "the action %q is neither \"*\" nor of the form kms:Name", item.text)
 		}
-		s.actions = append(s.actions, compile(wildcards(strings.ToLower(item.text))))
+		p := compile(wildcards(strings.ToLower(item.text)))
+		if err := g.afford(item, p); err != nil {
+			return err
+		}
+		s.actions = append(s.actions, p)
 	}
 	return nil
 }

@@ -27,7 +27,8 @@ type Trace struct {
 // ConditionTrace tells how one condition met a request.
 type ConditionTrace struct {
 	Operator, Key      string // as the document spells them
-	Wanted, Found      []string
+	Wanted             []string
+	Found              []string // of the first conditions, when all together would be megabytes
 	Present, Ambiguous bool
 	// Matched: the condition lets the statement apply. An ambiguous one does so in a Deny and not in an Allow.
 	Matched bool
@@ -36,7 +37,7 @@ type ConditionTrace struct {
 // Explain tells about every statement and grant what of it met the question. It is for people: Decide stops at what
 // decides, and does none of this work.
 func Explain(q Question) []Trace {
-	a := q.prepare()
+	a := q.prepare(explainSteps)
 	var list []Trace
 	if q.ResourcePolicy != nil {
 		for i := range q.ResourcePolicy.statements {
@@ -69,21 +70,27 @@ func (p *Policy) trace(i int, a ask, source string) Trace {
 	t := Trace{
 		Source: source, Statement: i + 1, Sid: s.sid, Effect: s.effect,
 		Principal: how > coversNot && !a.Principal.isNobody(), ForAccount: how == coversAccount,
-		Action: matchesAny(s.actions, a.action) != s.notAction, Resource: s.about(a).holds(s.effect),
+		Action: s.isFor(a).holds(s.effect), Resource: s.about(a).holds(s.effect),
 	}
 	t.Applies = t.Principal && s.applies(a)
 	for j := range s.conditions {
-		t.Conditions = append(t.Conditions, s.conditions[j].trace(a.Context, s.effect))
+		t.Conditions = append(t.Conditions, s.conditions[j].trace(a.run, s.effect))
 	}
 	return t
 }
 
-func (c *condition) trace(ctx Context, e Effect) ConditionTrace {
-	v := lookup(ctx, c.key)
-	return ConditionTrace{
-		Operator: c.operator, Key: c.name, Wanted: slices.Clone(c.wanted), Found: slices.Clone(v.List),
-		Present: v.Present, Ambiguous: v.Ambiguous, Matched: c.matches(ctx).holds(e),
+func (c *condition) trace(r *run, e Effect) ConditionTrace {
+	v := r.lookup(c.key)
+	t := ConditionTrace{
+		Operator: c.operator, Key: c.name, Wanted: slices.Clone(c.wanted),
+		Present: v.Present, Ambiguous: v.Ambiguous, Matched: c.matches(r).holds(e),
 	}
+	for _, value := range v.List {
+		if r.spend(stepsOfTest + len(value)) {
+			t.Found = append(t.Found, value)
+		}
+	}
+	return t
 }
 
 func (g *Grant) trace(q *Question, a ask) Trace {

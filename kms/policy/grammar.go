@@ -16,6 +16,7 @@ type statement struct {
 type grammar struct {
 	source
 	variables bool // the version has policy variables
+	searches  int  // so far, see maxSearches
 }
 
 func (g *grammar) errorf(at int, format string, args ...any) error {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 )
@@ -137,12 +138,12 @@ func (l *linter) sid(n node, s *statement) {
 // the risk of the KMS key becoming unmanageable").
 func (l *linter) lockOut(root node) {
 	// Where the key is not known, only "*" surely is about it.
-	a := (&Request{Action: "kms:PutKeyPolicy", Resource: l.known.Key}).prepare()
+	a := (&Request{Action: "kms:PutKeyPolicy", Resource: l.known.Key}).prepare(math.MaxInt)
 	delegated := false
 	list := root.member("Statement")
 	for i, item := range list.value.each() {
 		s := &l.policy.statements[i]
-		if matchesAny(s.actions, a.action) == s.notAction || len(s.conditions) > 0 || s.who.not || s.about(a) != yes {
+		if s.isFor(a) != yes || len(s.conditions) > 0 || s.who.not || s.about(a) != yes {
 			continue
 		}
 		for _, who := range s.who.list {

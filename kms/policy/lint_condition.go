@@ -31,7 +31,7 @@ func (l *linter) condition(k member, c *condition) {
 
 // fate is how a condition on a key that no request has ends.
 func (c *condition) fate() string {
-	if c.matches(nil) == yes {
+	if c.matches(boundless()) == yes {
 		return "always holds"
 	}
 	return "never holds"

@@ -32,8 +32,11 @@ func (l *linter) who(n node, s *statement) {
 
 // allowsEveryAction tells whether a statement of a key policy gives away the key.
 func (l *linter) allowsEveryAction(s *statement) bool {
+	lists := func(action string) bool {
+		return slices.ContainsFunc(s.actions, func(p pattern) bool { return p.matches(action) })
+	}
 	return l.kind == KeyPolicy && s.effect == Allow && !s.notAction &&
-		matchesAny(s.actions, "kms:putkeypolicy") && matchesAny(s.actions, "kms:schedulekeydeletion") && matchesAny(s.actions, "kms:decrypt")
+		lists("kms:putkeypolicy") && lists("kms:schedulekeydeletion") && lists("kms:decrypt")
 }
 
 // isNarrow tells whether a condition tells some callers from others. One that holds when its key is absent does not.

@@ -15,20 +15,35 @@ const (
 type ask struct {
 	*Request
 	action string // lower case
+	run    *run
 }
 
-func (r *Request) prepare() ask { return ask{Request: r, action: strings.ToLower(r.Action)} }
+func (r *Request) prepare(steps int) ask {
+	return ask{Request: r, action: strings.ToLower(r.Action), run: newRun(r.Context, steps)}
+}
 
 // applies tells whether a statement applies to a request by everyone whom it covers.
 func (s *statement) applies(a ask) bool {
-	if matchesAny(s.actions, a.action) == s.notAction {
+	found := s.isFor(a)
+	if !found.holds(s.effect) {
 		return false
 	}
-	found := s.about(a)
+	found = min(found, s.about(a))
 	for i := 0; i < len(s.conditions) && found.holds(s.effect); i++ {
-		found = min(found, s.conditions[i].matches(a.Context))
+		found = min(found, s.conditions[i].matches(a.run))
 	}
 	return found.holds(s.effect)
+}
+
+// isFor tells whether the request's action is one of the statement's.
+func (s *statement) isFor(a ask) truth {
+	found := no
+	for i := range s.actions {
+		if found = max(found, s.actions[i].match(a.action, a.run)); found == yes || a.run.spent() {
+			break
+		}
+	}
+	return found.negateIf(s.notAction)
 }
 
 // about tells whether the request's resource is one of the statement's.
@@ -38,7 +53,7 @@ func (s *statement) about(a ask) truth {
 	}
 	found := no
 	for i := range s.resources {
-		if found = max(found, s.resources[i].match(a.Resource, a.Context)); found == yes {
+		if found = max(found, s.resources[i].match(a.Resource, a.run)); found == yes || a.run.spent() {
 			break
 		}
 	}
@@ -116,6 +131,6 @@ func accountOf(arn string) string {
 // request which brings the policy.
 func (p *Policy) AllowsUpdate(who Principal, key string, ctx Context) bool {
 	r := Request{Principal: who, Action: "kms:PutKeyPolicy", Resource: key, Context: ctx}
-	found := p.search(r.prepare())
+	found := p.search(r.prepare(maxSteps))
 	return !who.isNobody() && who.Account == accountOf(key) && found.denies == none && found.best > coversNot
 }

@@ -80,7 +80,8 @@ func compileNumber(meets func(int) bool) func(*grammar, node) (test, error) {
 		if !ok {
 			return nil, g.errorf(n.at, "%q is not a decimal number", n.text)
 		}
-		return func(got string, _ Context) truth {
+		return func(got string, r *run) truth {
+			r.spend(stepsOfParse + stepsOfTest*min(len(got), maxScalar))
 			number, ok := parseDecimal(got)
 			return sure(ok && meets(number.compare(want)))
 		}, nil
@@ -93,7 +94,8 @@ func compileDate(meets func(int) bool) func(*grammar, node) (test, error) {
 		if !ok || isDigits(n.text) && len(n.text) == len("2006") {
 			return nil, g.errorf(n.at, "%q is neither a date such as 2026-01-31T12:00:00Z nor seconds since 1970", n.text)
 		}
-		return func(got string, _ Context) truth {
+		return func(got string, r *run) truth {
+			r.spend(stepsOfDate + stepsOfTest*min(len(got), maxScalar))
 			instant, ok := parseDate(got)
 			return sure(ok && meets(instant.Compare(want)))
 		}, nil
@@ -105,7 +107,8 @@ func compileBool(g *grammar, n node) (test, error) {
 	if !ok {
 		return nil, g.errorf(n.at, "%q is neither true nor false", n.text)
 	}
-	return func(got string, _ Context) truth {
+	return func(got string, r *run) truth {
+		r.spend(2 * stepsOfTest)
 		b, ok := parseBool(got)
 		return sure(ok && b == want)
 	}, nil
@@ -121,20 +124,28 @@ func compileBinary(g *grammar, n node) (test, error) {
 	if err != nil || strings.ContainsAny(n.text, "\r\n") {
 		return nil, g.errorf(n.at, "%q is not base64", n.text)
 	}
-	return func(got string, _ Context) truth {
+	return func(got string, r *run) truth {
+		r.spend(stepsOfParse + 4*len(got))
 		octets, err := base64.StdEncoding.Strict().DecodeString(got)
 		return sure(err == nil && string(octets) == string(want))
 	}, nil
 }
+
+// maxAddress is above the length of any IP address without a zone, in octets.
+const maxAddress = 64
 
 func compileIP(g *grammar, n node) (test, error) {
 	want, ok := parsePrefix(n.text)
 	if !ok {
 		return nil, g.errorf(n.at, "%q is neither an IP address nor a range such as 192.0.2.0/24", n.text)
 	}
-	return func(got string, _ Context) truth {
+	return func(got string, r *run) truth {
+		r.spend(stepsOfParse)
+		if len(got) > maxAddress { // a zone, which no range contains, can be of any length
+			return no
+		}
 		address, err := netip.ParseAddr(got)
-		return sure(err == nil && want.Contains(address.Unmap())) // no range contains an address with a zone
+		return sure(err == nil && want.Contains(address.Unmap()))
 	}, nil
 }
 

@@ -23,11 +23,13 @@ type pattern struct {
 	whole       bool   // no anyText: the text is all of first
 	first, last string // what the text begins and ends with
 	middle      []string
+	steps       int // of comparing first and last, at most
 }
 
 func compile(glob string) pattern {
 	segments := strings.Split(glob, anyText)
 	p := pattern{whole: len(segments) == 1, first: segments[0], last: segments[len(segments)-1]}
+	p.steps = stepsOfTest + stepsAt(p.first) + stepsAt(p.last)
 	if p.whole {
 		return p
 	}
@@ -37,6 +39,25 @@ func compile(glob string) pattern {
 		}
 	}
 	return p
+}
+
+// stepsAt is what it costs to compare a segment with one place of a text.
+func stepsAt(segment string) int {
+	if strings.Contains(segment, oneChar) {
+		return stepsOfTest * len(segment)
+	}
+	return len(segment) / stepsOfTest
+}
+
+// searches counts the segments that are searched for and have oneChar in them.
+func (p pattern) searches() int {
+	n := 0
+	for _, s := range p.middle {
+		if strings.Contains(s, oneChar) {
+			n++
+		}
+	}
+	return n
 }
 
 // maxSearched is the greatest length of a segment that is searched for and has oneChar in it.
@@ -52,28 +73,51 @@ func (p pattern) tooCostly() bool {
 	return false
 }
 
-// matches takes each segment where it first occurs: whatever an earlier place could make possible later, a later place
-// cannot add to.
-func (p pattern) matches(text string) bool {
+// matches is match for who need not count the work.
+func (p pattern) matches(text string) bool { return p.match(text, boundless()) == yes }
+
+// match takes each segment where it first occurs: whatever an earlier place could make possible later, a later place
+// cannot add to. It is unsure when it would be more work than the run may be.
+func (p *pattern) match(text string, r *run) truth {
+	if !r.spend(p.steps) {
+		return unsure
+	}
 	n, ok := prefix(text, p.first)
 	if !ok || p.whole {
-		return ok && n == len(text)
+		return sure(ok && n == len(text))
 	}
 	text = text[n:]
 	for _, s := range p.middle {
 		end := search(text, s)
+		if !r.spend(stepsTo(s, end, len(text))) {
+			return unsure
+		}
 		if end < 0 {
-			return false
+			return no
 		}
 		text = text[end:]
 	}
-	return hasSuffix(text, p.last)
+	return sure(hasSuffix(text, p.last))
+}
+
+// stepsTo is what it cost to search for a segment that was found to end at end, or -1, in a text of a length.
+func stepsTo(segment string, end, length int) int {
+	if end < 0 {
+		end = length
+	}
+	if strings.Contains(segment, oneChar) {
+		return stepsOfSearch + stepsOfSought*end
+	}
+	if len(segment) < longSearch {
+		return stepsOfTest + end/2
+	}
+	return stepsOfTest + stepsOfLong*end
 }
 
 // prefix tells whether text begins with segment, and how many octets of it that takes.
 func prefix(text, segment string) (int, bool) {
-	if strings.HasPrefix(text, segment) && !strings.Contains(segment, oneChar) {
-		return len(segment), true
+	if !strings.Contains(segment, oneChar) {
+		return len(segment), strings.HasPrefix(text, segment)
 	}
 	n := 0
 	for i := range len(segment) {
@@ -96,7 +140,9 @@ func prefix(text, segment string) (int, bool) {
 // text before the place is what anyText takes.
 func search(text, segment string) (end int) {
 	if strings.Contains(segment, oneChar) {
-		return newSought(segment).in(text)
+		var s sought // on the stack
+		s.prepare(segment)
+		return s.in(text)
 	}
 	start := strings.Index(text, segment)
 	if start < 0 {
@@ -110,59 +156,72 @@ type places [maxSearched / 64]uint64
 
 func (p *places) add(i int) { p[i/64] |= 1 << (i % 64) }
 
-func (p *places) has(i int) bool { return p[i/64]>>(i%64)&1 == 1 }
-
 // sought is a segment that has oneChar in it, prepared for a search that looks at each character of the text once,
 // however much of the segment stands at how many places (R. Baeza-Yates and G. Gonnet, "A New Approach to Text
 // Searching", 1992).
 type sought struct {
 	length int
 	where  [256]places // of each character up to U+00FF
-	others map[rune]places
+	others map[rune]*places
 	any    places // of oneChar
 }
 
-func newSought(segment string) *sought {
-	s := &sought{others: map[rune]places{}}
+func (s *sought) prepare(segment string) {
 	for at := 0; at < len(segment) && s.length < maxSearched; s.length++ {
 		c, size := utf8.DecodeRuneInString(segment[at:])
-		other := s.others[c]
 		switch {
 		case segment[at] == oneChar[0]:
 			s.any.add(s.length)
 		case int(c) < len(s.where):
 			s.where[c].add(s.length)
 		default:
-			other.add(s.length)
-			s.others[c] = other
+			if s.others == nil {
+				s.others = map[rune]*places{}
+			}
+			if s.others[c] == nil {
+				s.others[c] = &places{}
+			}
+			s.others[c].add(s.length)
 		}
 		at += size
 	}
-	return s
 }
 
 func (s *sought) in(text string) (end int) {
 	var found places // the beginnings of the segment that the text ends with here
+	words, last := (s.length+63)/64, s.length-1
 	for end < len(text) {
-		c, size := utf8.DecodeRuneInString(text[end:])
-		var here places
-		switch {
-		case c == utf8.RuneError && size == 1: // no character of any segment
-		case int(c) < len(s.where):
-			here = s.where[c]
-		default:
-			here = s.others[c]
+		c, size := rune(text[end]), 1
+		if c >= utf8.RuneSelf {
+			c, size = utf8.DecodeRuneInString(text[end:])
 		}
-		next := uint64(1)
-		for i := range found[:(s.length+63)/64] {
+		here, next := s.at(c, size), uint64(1)
+		for i := range words {
 			was := found[i]
 			found[i], next = (was<<1|next)&(here[i]|s.any[i]), was>>63
 		}
-		if end += size; found.has(s.length - 1) {
+		if end += size; found[last/64]>>(last%64)&1 == 1 {
 			return end
 		}
 	}
 	return -1
+}
+
+// nowhere is where a character that is not in the segment stands.
+var nowhere places
+
+// at is where in the segment a character stands, which the text has in so many octets.
+func (s *sought) at(c rune, size int) *places {
+	if c == utf8.RuneError && size == 1 { // no character of any segment
+		return &nowhere
+	}
+	if int(c) < len(s.where) {
+		return &s.where[c]
+	}
+	if p := s.others[c]; p != nil {
+		return p
+	}
+	return &nowhere
 }
 
 func hasSuffix(text, segment string) bool {
@@ -179,13 +238,4 @@ func hasSuffix(text, segment string) bool {
 	}
 	n, ok := prefix(text[at:], segment)
 	return ok && at+n == len(text)
-}
-
-func matchesAny(patterns []pattern, text string) bool {
-	for i := range patterns {
-		if patterns[i].matches(text) {
-			return true
-		}
-	}
-	return false
 }

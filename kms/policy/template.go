@@ -22,11 +22,11 @@ type part struct {
 
 // match compares a text of the request. A variable's value is compared as a value: what looks like a wildcard in it is
 // none, or a caller who may choose a tag could choose what a policy means.
-func (t *template) match(text string, ctx Context) truth {
+func (t *template) match(text string, r *run) truth {
 	if t.parts == nil {
-		return sure(t.pattern.matches(text))
+		return t.pattern.match(text, r)
 	}
-	glob, known := t.expand(ctx)
+	glob, known := t.expand(r)
 	if known != yes {
 		return known
 	}
@@ -34,32 +34,39 @@ func (t *template) match(text string, ctx Context) truth {
 	if p.tooCostly() { // the caller chooses the value
 		return unsure
 	}
-	return sure(p.matches(text))
+	return p.match(text, r)
 }
 
 // fold is match for texts whose case does not count, and without wildcards.
-func (t *template) fold(text string, ctx Context) truth {
-	if t.parts == nil {
-		return sure(strings.EqualFold(t.pattern.first, text))
+func (t *template) fold(text string, r *run) truth {
+	literal, known := t.pattern.first, yes
+	if t.parts != nil {
+		literal, known = t.expand(r)
 	}
-	literal, known := t.expand(ctx)
 	if known != yes {
 		return known
+	}
+	if !r.spend(stepsOfFolded * min(len(literal), len(text))) {
+		return unsure
 	}
 	return sure(strings.EqualFold(literal, text))
 }
 
 // expand puts the values of variables in. It answers no when one is absent and has no fallback: nothing matches then.
-func (t *template) expand(ctx Context) (string, truth) {
+func (t *template) expand(r *run) (string, truth) {
 	var b strings.Builder
 	known := yes
 	for _, p := range t.parts {
+		if r.spent() {
+			return "", unsure
+		}
 		text := p.glob
 		if p.variable.Name != "" {
 			var found truth
-			text, found = p.value(ctx)
+			text, found = p.value(r)
 			known = min(known, found)
 		}
+		r.spend(stepsOfTest + 4*len(text)) // also for what compile does with it
 		b.WriteString(text)
 	}
 	return b.String(), known
@@ -67,8 +74,8 @@ func (t *template) expand(ctx Context) (string, truth) {
 
 // value is the value of a variable. Several values are as unsure as ambiguous ones: AWS has no variables of keys with
 // several values. What is not UTF-8 could hold the octets of wildcards, and is nothing that a policy can name.
-func (p part) value(ctx Context) (string, truth) {
-	v := lookup(ctx, p.variable)
+func (p part) value(r *run) (string, truth) {
+	v := r.lookup(p.variable)
 	switch {
 	case v.Ambiguous || len(v.List) > 1:
 		return "", unsure
@@ -102,10 +109,18 @@ func (g *grammar) compile(n node, parts []part) (template, error) {
 	if t.parts == nil {
 		t.pattern = compile(glob.String())
 	}
-	if p := compile(glob.String()); p.tooCostly() {
-		return template{}, g.errorf(n.at, "more than %d characters with ? among them are between two *", maxSearched)
+	return t, g.afford(n, compile(glob.String()))
+}
+
+// afford refuses a pattern that is too much work to match, and one too many of those that are some.
+func (g *grammar) afford(n node, p pattern) error {
+	if p.tooCostly() {
+		return g.errorf(n.at, "more than %d characters with ? among them are between two *", maxSearched)
 	}
-	return t, nil
+	if g.searches += p.searches(); g.searches > maxSearches {
+		return g.errorf(n.at, "with %q, more than %d texts with ? among them are between two *; use fewer such patterns, or * in place of ?", n.text, maxSearches)
+	}
+	return nil
 }
 
 func (g *grammar) parts(n node, wild bool) ([]part, error) {

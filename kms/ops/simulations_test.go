@@ -1,0 +1,43 @@
+package ops_test
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/keyhold/keyhold/kms"
+	"github.com/keyhold/keyhold/kms/api"
+)
+
+// A simulation is many decisions, each of which may be as much work as a decision can be. The request's time ends it, also
+// when all its rows are in memory and nothing else would look at the time.
+func TestTheTimeOfARequestEndsItsSimulations(t *testing.T) {
+	b := newBench(t)
+	for i := range 40 {
+		b.user(fmt.Sprintf("user-%02d", i))
+	}
+	costly := fmt.Sprintf(`{"Effect":"Allow","Principal":"*","Action":"*","Resource":"*","Condition":{"StringLike":{"kms:EncryptionContext:k":[%s"*ab*"]}}}`,
+		strings.Repeat(`"*?bc*",`, 250)+strings.Repeat(`"*ab*",`, 3500))
+	key := b.keyWith(delegating(account), costly)
+	in := &api.WhoCanInput{KeyID: &key, Action: new("kms:Encrypt"), EncryptionContext: api.EncryptionContext{"k": strings.Repeat("a", 8000)}}
+	ask := func(within time.Duration) (time.Duration, error) {
+		ctx, cancel := context.WithTimeout(t.Context(), within)
+		defer cancel()
+		start := time.Now()
+		_, err := b.service.Do(ctx, kms.Request{Operation: "WhoCan", Caller: b.root(), Input: in})
+		return time.Since(start), err
+	}
+	if _, err := ask(time.Hour); err != nil {
+		t.Fatal(err)
+	}
+	whole, err := ask(time.Hour) // with all rows in memory
+	if err != nil {
+		t.Fatal(err)
+	}
+	took, err := ask(whole / 4)
+	if refused(t, err, api.DependencyTimeoutException); took > whole*3/4 {
+		t.Errorf("after %v of %v it ended only after %v", whole/4, whole, took)
+	}
+}
