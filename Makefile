@@ -37,10 +37,8 @@ demo: build ## show the main job on real input, step by step
 run: build ## serve a throw-away data directory to this machine, on LISTEN (127.0.0.1:8480)
 	@bin/keyhold --data "$(CURDIR)/keyhold-data" dev --listen $(LISTEN)
 
-# The vet has -race too, so that SQLite is compiled once for both.
 test: ## every test, with the race detector; installs NSS, openCryptoki, the AWS CLI and botocore for it
 	@.ci/deps test
-	$(GO) vet -race ./...
 	@$(GO) build -o bin/testsummary ./internal/testsummary
 	@echo '$(GO) test -race ./...'
 	@{ $(GO) test -race -timeout 20m -json $$($(GO) list ./... | grep -v -E '$(ALONE)'); \
