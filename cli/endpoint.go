@@ -3,16 +3,15 @@ package cli
 import (
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"os"
 	"strings"
 
 	"github.com/keyhold/keyhold/client"
-	"github.com/keyhold/keyhold/internal/ownership"
 	"github.com/keyhold/keyhold/internal/secret"
 	"github.com/keyhold/keyhold/kms"
+	"github.com/keyhold/keyhold/kms/httpapi"
 	"github.com/urfave/cli/v2"
 )
 
@@ -76,7 +75,7 @@ func clientTLS(c *cli.Context) (*tls.Config, error) {
 	config := &tls.Config{MinVersion: tls.VersionTLS12}
 	var err error
 	if ca != "" {
-		if config.RootCAs, err = readAuthority(ca); err != nil {
+		if config.RootCAs, err = httpapi.ReadAuthorities(ca); err != nil {
 			return nil, fmt.Errorf("read the server's authority (--ca-file): %w", err)
 		}
 	}
@@ -88,22 +87,6 @@ func clientTLS(c *cli.Context) (*tls.Config, error) {
 		config.Certificates = []tls.Certificate{pair}
 	}
 	return config, nil
-}
-
-// readAuthority reads who may say that a server is the right one: nobody else may be able to change that.
-func readAuthority(path string) (*x509.CertPool, error) {
-	if err := ownership.Check(path); err != nil {
-		return nil, err
-	}
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return nil, err
-	}
-	pool := x509.NewCertPool()
-	if !pool.AppendCertsFromPEM(text) {
-		return nil, fmt.Errorf("%s holds no certificate in PEM", path)
-	}
-	return pool, nil
 }
 
 func readClientPair(cert, key string) (tls.Certificate, error) {

@@ -24,7 +24,13 @@ import (
 // it, and answer as they do alone. Scripts that tamper with the directory's files, or look at the token themselves, are
 // left out.
 func TestOperationsThroughTheSocket(t *testing.T) {
-	root, err := os.MkdirTemp(softhsm.FastDir(), "keyhold-socket-")
+	throughServer(t, 3, 0, func(script string) bool { return !touchesFiles(script) }, serveScript)
+}
+
+// throughServer runs some of the scripts of operations that fit, as someScripts shares them out. setup begins their server.
+func throughServer(t *testing.T, share, turn int, fits func(script string) bool, setup func(*testscript.Env) error) {
+	t.Helper()
+	root, err := os.MkdirTemp(softhsm.FastDir(), "keyhold-served-")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -35,7 +41,7 @@ func TestOperationsThroughTheSocket(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if !touchesFiles(string(text)) {
+		if fits(string(text)) {
 			files = append(files, file)
 		}
 	}
@@ -43,12 +49,12 @@ func TestOperationsThroughTheSocket(t *testing.T) {
 		t.Errorf("only %d scripts: %v", len(files), files)
 	}
 	testscript.Run(t, testscript.Params{
-		Files: someScripts(files, 3, 0), WorkdirRoot: root, RequireUniqueNames: true, RequireExplicitExec: true, Cmds: scriptCommands(),
+		Files: someScripts(files, share, turn), WorkdirRoot: root, RequireUniqueNames: true, RequireExplicitExec: true, Cmds: scriptCommands(),
 		Setup: func(env *testscript.Env) error {
 			if err := scriptSetup(env); err != nil {
 				return err
 			}
-			return serveScript(env)
+			return setup(env)
 		},
 	})
 }

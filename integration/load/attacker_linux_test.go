@@ -128,6 +128,11 @@ func (a *attacker) once(ctx context.Context, number int, talk func(ctx context.C
 		return
 	}
 	defer c.Close() //nolint:errcheck // it was closed to end it
+	a.stay(ctx, c, func(open context.Context) { talk(open, c) })
+}
+
+// stay talks on a connection, and holds it until the server or ctx ends it.
+func (a *attacker) stay(ctx context.Context, c io.Reader, talk func(open context.Context)) {
 	defer a.holds()()
 	open, end := context.WithCancel(ctx)
 	defer end()
@@ -135,7 +140,7 @@ func (a *attacker) once(ctx context.Context, number int, talk func(ctx context.C
 		defer end()
 		_, _ = io.Copy(io.Discard, c)
 	}()
-	talk(open, c)
+	talk(open)
 	<-open.Done()
 	if ctx.Err() == nil {
 		a.refused.Add(1) // by the server's hand

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/tls"
 	"encoding/binary"
-	"io"
 	"net"
 	"strconv"
 	"time"
@@ -109,17 +108,6 @@ func (a *attacker) hold2(ctx context.Context, n int, talk func(open context.Cont
 			a.refused.Add(1)
 			return
 		}
-		defer a.holds()()
-		open, end := context.WithCancel(ctx)
-		defer end()
-		go func() {
-			defer end()
-			_, _ = io.Copy(io.Discard, c)
-		}()
-		talk(open, c)
-		<-open.Done()
-		if ctx.Err() == nil {
-			a.refused.Add(1)
-		}
+		a.stay(ctx, c, func(open context.Context) { talk(open, c) })
 	})
 }

@@ -141,14 +141,16 @@ func (t TLS) read() (*tls.Config, error) {
 	if t.ClientCA == "" {
 		return config, nil
 	}
-	if config.ClientCAs, err = readAuthorities(t.ClientCA); err != nil {
+	if config.ClientCAs, err = ReadAuthorities(t.ClientCA); err != nil {
 		return nil, fmt.Errorf("read the authorities of client certificates: %w", err)
 	}
 	config.ClientAuth = tls.RequireAndVerifyClientCert
 	return config, nil
 }
 
-func readAuthorities(path string) (*x509.CertPool, error) {
+// ReadAuthorities reads the certificates of authorities from a file in PEM that nobody but root and the owner may be able to
+// change; a file without one is refused.
+func ReadAuthorities(path string) (*x509.CertPool, error) {
 	if err := ownership.Check(path); err != nil {
 		return nil, err
 	}
