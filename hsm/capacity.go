@@ -18,7 +18,8 @@ type room struct {
 	mu     sync.Mutex
 	epoch  *epoch // of the count; nil before the first
 	taken  int    // at most: births that failed and keys destroyed since count too
-	births int    // under way, which a listing may or may not show
+	births int    // under way
+	begun  int    // births ever
 }
 
 // takeRoom counts one birth, or refuses it with device.ErrCapacity. The objects are counted by a listing at the first
@@ -27,11 +28,12 @@ func (t *Token) takeRoom(ctx context.Context) error {
 	if t.room.most == 0 || t.room.take(t.epoch.Load()) {
 		return nil
 	}
+	ended := t.room.ended()
 	e, n, err := t.countObjects(ctx)
 	if err != nil {
 		return err
 	}
-	t.room.set(e, n)
+	t.room.set(e, n, ended)
 	if !t.room.take(e) {
 		return fmt.Errorf("%w: it has %d objects, besides births under way, and may have %d; destroy keys that are no longer needed, or raise token.max_objects if it holds more",
 			device.ErrCapacity, n, t.room.most)
@@ -47,6 +49,7 @@ func (r *room) take(e *epoch) bool {
 	}
 	r.taken++
 	r.births++
+	r.begun++
 	return true
 }
 
@@ -59,10 +62,19 @@ func (r *room) born() {
 	}
 }
 
-func (r *room) set(e *epoch, n int) {
+// ended is how many births have ended, and are seen by a listing that begins now.
+func (r *room) ended() int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.epoch, r.taken = e, n+r.births
+	return r.begun - r.births
+}
+
+// set takes over a listing that began when so many births had ended. It may have missed all others, also those that have
+// ended since.
+func (r *room) set(e *epoch, listed, ended int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.epoch, r.taken = e, listed+r.begun-ended
 }
 
 // countObjects counts the token objects that the login can see.

@@ -70,7 +70,9 @@ func (t *Token) obeyReinitialise(ctx context.Context, c *climb) error {
 	err := t.startOver(ctx, c)
 	if errors.Is(err, errInside) {
 		c.answer = err
-		return t.prove(ctx)
+		if alive := t.prove(ctx); !errors.Is(alive, errOver) {
+			return alive
+		}
 	}
 	return err
 }
@@ -116,14 +118,18 @@ func (t *Token) renew(ctx context.Context, c *climb, proveAll bool) error {
 	logins, failures := &t.ladder.logins, t.counts.failedLogins.Load()
 	r := &renewal{proveAll: proveAll, mayLogin: c.order.ofOperator() || logins.due(t.cfg.Now())}
 	left, err := t.mod.fly(ctx, t.limit(loginCalls), flight{
-		run:  func() error { return r.make(t) },
-		lost: t.strand,
+		run: func() error { return r.make(t) },
+		lost: func() {
+			r.left.Store(true)
+			t.strand()
+		},
 		late: func(_ error, wasLost bool) { t.landAnchor(r.anchor, wasLost) },
 	})
 	if t.counts.failedLogins.Load() > failures {
 		logins.spend(t.cfg.Now())
 	}
 	if left {
+		r.left.Store(true)
 		return err
 	}
 	t.adopt(ctx, r)

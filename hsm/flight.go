@@ -38,11 +38,10 @@ func (m *module) fly(ctx context.Context, limit time.Duration, f flight) (left b
 		timer.Stop()
 		return false, err
 	case <-ctx.Done():
-		go f.watch(done, timer)
+		go m.watch(f, done, timer)
 		return true, leftEarly(ctx.Err())
 	case <-timer.C:
-		f.tellLost()
-		go func() { f.late(<-done, true) }()
+		m.giveUp(f, done)
 		return true, unavailable("a call has not returned within %v and is given up", limit)
 	}
 }
@@ -76,19 +75,25 @@ func leftEarly(err error) error {
 }
 
 // watch sees a flight to its end after its caller has left.
-func (f flight) watch(done <-chan error, timer *time.Timer) {
+func (m *module) watch(f flight, done <-chan error, timer *time.Timer) {
 	defer timer.Stop()
 	select {
 	case err := <-done:
 		f.late(err, false)
 	case <-timer.C:
-		f.tellLost()
-		f.late(<-done, true)
+		m.giveUp(f, done)
 	}
 }
 
-func (f flight) tellLost() {
+// giveUp counts a flight that has taken too long among the module's strays, until it lands after all.
+func (m *module) giveUp(f flight, done <-chan error) {
+	m.strays.Add(1)
 	if f.lost != nil {
 		f.lost()
 	}
+	go func() {
+		err := <-done
+		m.strays.Add(-1)
+		f.late(err, true)
+	}()
 }

@@ -65,10 +65,11 @@ type renewal struct {
 	anchor   *session // holds login and session keys, since a token logs out with its last session
 	loggedIn bool
 	epoch    *epoch
+	left     atomic.Bool // nobody waits for it any more: what it still logs in to, it would log out of again
 }
 
-// make runs inside the module, and closes the anchor again unless it holds a login. It opens a new anchor before the old one is closed, so that a login that stands is
-// kept, and logs in if none does.
+// make runs inside the module, and closes the anchor again unless it holds a login. It opens a new anchor before the old
+// one is closed, so that a login that stands is kept, and logs in if none does.
 func (r *renewal) make(t *Token) (err error) {
 	defer func() {
 		if err != nil && !r.loggedIn && r.anchor != nil {
@@ -91,6 +92,9 @@ func (r *renewal) make(t *Token) (err error) {
 	if !i.loggedIn() {
 		if !r.mayLogin {
 			return errLoginRests
+		}
+		if r.left.Load() {
+			return errOver
 		}
 		if err := t.callLogin(r.anchor, flags); err != nil {
 			return err

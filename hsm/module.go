@@ -23,6 +23,8 @@ type module struct {
 	p11  *pkcs11.Ctx
 	hot  *hot
 	gate gate
+	// strays counts calls inside that were given up and have not returned.
+	strays atomic.Int64
 	// life counts C_Initialize calls. Slots, sessions and handles belong to one of them; a later one may give their
 	// numbers to others. It changes only while the gate is closed and empty.
 	life atomic.Uint64

@@ -20,7 +20,8 @@ type rebirth struct {
 	late func()        // and when it has returned after all
 }
 
-// reinitialise ends and begins the library's life, for all its tokens. With errInside it has done nothing. After an
+// reinitialise ends and begins the library's life, for all its tokens. With errInside it has done nothing: it waits for
+// calls that may end soon, and not for one that was given up, which would hold up every token's calls for nothing. After an
 // error of C_Initialize every call is refused at the gate, until a later reinitialise succeeds.
 func (m *module) reinitialise(ctx context.Context, r rebirth) error {
 	quiet, cancel := context.WithTimeout(ctx, r.wait)
@@ -28,7 +29,7 @@ func (m *module) reinitialise(ctx context.Context, r rebirth) error {
 	if err := m.change.take(quiet); err != nil {
 		return unavailable("the module %s is still being initialised or finalised: %v", m.path, err)
 	}
-	if err := m.gate.pause(quiet); err != nil {
+	if m.strays.Load() > 0 || m.gate.pause(quiet) != nil {
 		m.change.give()
 		return fmt.Errorf("%w: %w", device.ErrUnavailable, errInside)
 	}
