@@ -104,15 +104,14 @@ func (t *Token) removeNameless(ctx context.Context) error {
 // (SoftHSM under load, and any reply that is lost).
 func (t *Token) bearOnce(ctx context.Context, kind keyKind, template []*pkcs11.Attribute, spec device.KeySpec) error {
 	x := expectation{id: spec.ID, purpose: spec.Purpose, origin: device.OriginGenerated, token: true}
-	var tried atomic.Bool
+	b := &birth{generator: kind.generator, template: template}
 	err := t.alone(ctx, birthCalls, func(s *session, e *epoch) error {
 		if twin, err := t.findID(s, spec.ID); err != nil || len(twin) > 0 {
 			return cmp.Or(err, idInUse(spec.ID))
 		}
-		tried.Store(true)
-		h, err := t.generateAlone(s, kind.generator, template)
+		h, err := t.generateAlone(s, b)
 		if refusesTemplate(err) {
-			h, err = t.generateAgain(s, kind.generator, template, spec.ID)
+			h, err = t.generateAgain(s, e, b, spec.ID)
 		}
 		if err != nil {
 			return err
@@ -120,7 +119,7 @@ func (t *Token) bearOnce(ctx context.Context, kind keyKind, template []*pkcs11.A
 		return t.accept(s, e, h, x)
 	})
 	// What was not tried has left no object behind: one that is found would be another birth's.
-	if err == nil || !tried.Load() || errors.Is(err, device.ErrUntrusted) || (classIn(err) == 0 && !errors.Is(err, errOver)) {
+	if tried := b.leave(); err == nil || !tried || errors.Is(err, device.ErrUntrusted) || (classIn(err) == 0 && !errors.Is(err, errOver)) {
 		return err
 	}
 	t.log.Warn("a key birth failed; its id is looked for", "token", t.info.Label, "id", spec.ID.String(), "error", err)
@@ -132,28 +131,51 @@ func (t *Token) bearOnce(ctx context.Context, kind keyKind, template []*pkcs11.A
 
 // generateAgain is the second word on a template that the token has refused. SoftHSM answers CKR_TEMPLATE_INCONSISTENT now
 // and then when others list objects meanwhile; a template that is really refused is refused twice.
-func (t *Token) generateAgain(s *session, generator uint, template []*pkcs11.Attribute, id device.ObjectID) (pkcs11.ObjectHandle, error) {
+func (t *Token) generateAgain(s *session, e *epoch, b *birth, id device.ObjectID) (pkcs11.ObjectHandle, error) {
 	half, err := t.findID(s, id)
 	if err != nil {
 		return 0, err
 	}
 	for _, h := range half {
-		if err := t.destroy(s, h); err != nil {
+		if err := t.destroy(s, e, h); err != nil {
 			return 0, err
 		}
 	}
-	return t.generateAlone(s, generator, template)
+	return t.generateAlone(s, b)
 }
 
 // generateAlone makes a token object while nobody lists the objects.
-func (t *Token) generateAlone(s *session, generator uint, template []*pkcs11.Attribute) (pkcs11.ObjectHandle, error) {
+func (t *Token) generateAlone(s *session, b *birth) (pkcs11.ObjectHandle, error) {
 	var h pkcs11.ObjectHandle
 	err := t.changing(func() error {
+		if !b.begin() {
+			return errOver
+		}
 		var err error
-		h, err = t.generate(s, generator, template)
+		h, err = t.generate(s, b.generator, b.template)
 		return err
 	})
 	return h, err
+}
+
+// birth is one call of C_GenerateKey, or two, which its caller may leave.
+type birth struct {
+	generator   uint
+	template    []*pkcs11.Attribute
+	tried, left atomic.Bool
+}
+
+// begin tells, right before C_GenerateKey, whether anybody still waits. A key for nobody would be debris, and room has
+// stopped counting it.
+func (b *birth) begin() bool {
+	b.tried.Store(true)
+	return !b.left.Load()
+}
+
+// leave lets no more calls begin, and tells whether one may have.
+func (b *birth) leave() (tried bool) {
+	b.left.Store(true)
+	return b.tried.Load()
 }
 
 // asSessionLoss makes repair look after the login whatever the class: the next step is only a search.
@@ -192,15 +214,18 @@ func (t *Token) settle(ctx context.Context, x expectation, birth error) error {
 // accept reads a new key back and destroys it when it breaks a rule. One without a value breaks none that custody depends
 // on, since nobody can use it: SoftHSM makes such now and then when others list objects meanwhile.
 func (t *Token) accept(s *session, e *epoch, h pkcs11.ObjectHandle, x expectation) error {
+	mark := e.handles.mark()
 	err := t.readBack(s, e, h, x)
 	if err == nil {
-		e.handles.learn(x.id, h)
+		e.handles.learn(x.id, h, mark)
 		return nil
 	}
 	if !errors.Is(err, device.ErrUntrusted) {
 		return err
 	}
-	if derr := t.destroyObject(s, h); derr != nil {
+	if derr := t.destroyObject(s, e, h); errors.Is(derr, errOver) {
+		return derr
+	} else if derr != nil {
 		return fmt.Errorf("%w; destroying it again was answered with %s, so destroy the object %s by hand", err, derr.Error(), x.id)
 	}
 	if halfMade(err) {
@@ -234,12 +259,10 @@ func (t *Token) alone(ctx context.Context, calls int, run func(s *session, e *ep
 		t.pool.give(s)
 		return err
 	}
-	left, err := t.flyOn(ctx, s, use{epoch: e, calls: calls, run: func(s *session) error {
-		defer end()
-		return run(s, e)
-	}})
+	// The flight may end without run, when its epoch has: it is late that ends the turn then.
+	left, err := t.flyOn(ctx, s, use{epoch: e, calls: calls, late: end, run: func(s *session) error { return run(s, e) }})
 	if !left {
-		end() // when it never ran
+		end()
 		t.pool.give(s)
 	}
 	return err
@@ -248,17 +271,17 @@ func (t *Token) alone(ctx context.Context, calls int, run func(s *session, e *ep
 // DestroyKey destroys every object with this id. nil: there is none now, by HasKey's standard of evidence.
 func (t *Token) DestroyKey(ctx context.Context, id device.ObjectID) error {
 	if expected := t.expected.Load(); expected != nil && *expected == id {
-		t.Expect(device.ObjectID{})
+		t.expected.CompareAndSwap(expected, nil) // unless another is expected by now
 	}
 	return t.attempt(ctx, func(*epoch) error {
 		return t.alone(ctx, birthCalls, func(s *session, e *epoch) error {
-			e.handles.forget(id)
+			defer e.handles.forget(id) // also what was found before the end of the object
 			found, err := t.findProven(s, e, id)
 			if err != nil {
 				return err
 			}
 			for _, h := range found {
-				if err := t.destroy(s, h); err != nil {
+				if err := t.destroy(s, e, h); err != nil {
 					return err
 				}
 			}
@@ -270,13 +293,20 @@ func (t *Token) DestroyKey(ctx context.Context, id device.ObjectID) error {
 	})
 }
 
-func (t *Token) destroyObject(s *session, h pkcs11.ObjectHandle) error {
-	return t.changing(func() error { return failed("C_DestroyObject", t.mod.p11.DestroyObject(s.handle, h)) })
+// destroyObject destroys nothing by a handle of an epoch that has ended: it may be another object's by then. nil: the
+// object is the session's own.
+func (t *Token) destroyObject(s *session, e *epoch, h pkcs11.ObjectHandle) error {
+	return t.changing(func() error {
+		if e != nil && !t.isCurrent(e) {
+			return errOver
+		}
+		return failed("C_DestroyObject", t.mod.p11.DestroyObject(s.handle, h))
+	})
 }
 
 // destroy is C_DestroyObject; an object that is gone already is as good.
-func (t *Token) destroy(s *session, h pkcs11.ObjectHandle) error {
-	err := t.destroyObject(s, h)
+func (t *Token) destroy(s *session, e *epoch, h pkcs11.ObjectHandle) error {
+	err := t.destroyObject(s, e, h)
 	if isOneOf(err, pkcs11.CKR_OBJECT_HANDLE_INVALID) {
 		return nil
 	}

@@ -10,6 +10,10 @@ import (
 
 // ascend climbs the ladder from its foot until the token is proved alive.
 func (t *Token) ascend(ctx context.Context, c *climb) error {
+	c.life = t.mod.life.Load()
+	if c.order.login {
+		t.refused.Store(nil)
+	}
 	switch {
 	case c.order.first:
 		return t.renew(ctx, c, false)
@@ -18,7 +22,6 @@ func (t *Token) ascend(ctx context.Context, c *climb) error {
 	case t.hung.Load() >= mostHung:
 		return fmt.Errorf("%w: %w", device.ErrUnavailable, errInside)
 	}
-	life := t.mod.life.Load()
 	err := t.prove(ctx)
 	if err == nil {
 		t.refresh(ctx, c)
@@ -31,18 +34,20 @@ func (t *Token) ascend(ctx context.Context, c *climb) error {
 	if class := classIn(err); class != ClassStale && class != ClassLogin {
 		t.closeIdle(ctx)
 	}
-	return t.climbOn(ctx, c, life, err)
+	return t.climbOn(ctx, c, err)
 }
 
 // climbOn goes beyond the proof, which failed with err. A C_Login that has failed before is tried again only in a new
 // life of the module, where that is allowed.
-func (t *Token) climbOn(ctx context.Context, c *climb, life uint64, err error) error {
+func (t *Token) climbOn(ctx context.Context, c *climb, err error) error {
 	logins := &t.ladder.logins
-	if logins.pause > 0 && logins.due(t.cfg.Now()) && !c.order.login && t.mayStartOver(ctx, c, err) == nil {
+	t.countFailedLogins()
+	if t.refused.Load() == nil && logins.pause > 0 && logins.due(t.cfg.Now()) && !c.order.login && t.mayStartOver(ctx, c, err) == nil {
 		return t.startOver(ctx, c)
 	}
 	err = t.renew(ctx, c, false)
-	if err != nil && t.mod.life.Load() != life {
+	if err != nil && !endsClimb(ctx, err) && t.mod.life.Load() != c.life {
+		c.life = t.mod.life.Load()
 		err = t.renew(ctx, c, true) // another token has begun a new life meanwhile
 	}
 	if err == nil || c.order.login || endsClimb(ctx, err) {
@@ -115,8 +120,10 @@ func (t *Token) prove(ctx context.Context) error {
 
 // renew is the second rung: a new anchor, a login if none stands, new session keys, a new epoch.
 func (t *Token) renew(ctx context.Context, c *climb, proveAll bool) error {
-	logins, failures := &t.ladder.logins, t.counts.failedLogins.Load()
-	r := &renewal{proveAll: proveAll, mayLogin: c.order.ofOperator() || logins.due(t.cfg.Now())}
+	t.countFailedLogins()
+	l := &t.ladder
+	r := &renewal{proveAll: proveAll, mayLogin: c.order.ofOperator() || l.logins.due(t.cfg.Now()), failures: l.failures,
+		options: t.options, settled: t.optionsSettled, place: *t.place.Load()}
 	left, err := t.mod.fly(ctx, t.limit(loginCalls), flight{
 		run: func() error { return r.make(t) },
 		lost: func() {
@@ -125,9 +132,7 @@ func (t *Token) renew(ctx context.Context, c *climb, proveAll bool) error {
 		},
 		late: func(_ error, wasLost bool) { t.landAnchor(r.anchor, wasLost) },
 	})
-	if t.counts.failedLogins.Load() > failures {
-		logins.spend(t.cfg.Now())
-	}
+	t.countFailedLogins()
 	if left {
 		r.left.Store(true)
 		return err
@@ -135,10 +140,18 @@ func (t *Token) renew(ctx context.Context, c *climb, proveAll bool) error {
 	t.adopt(ctx, r)
 	if err == nil {
 		c.renewed = r.epoch
-		logins.pause = 0
+		l.logins.pause = 0
 		t.counts.reopens.Add(1)
 	}
 	return err
+}
+
+// countFailedLogins spaces C_Login calls after those that have failed, the late ones among them.
+func (t *Token) countFailedLogins() {
+	if n := t.counts.failedLogins.Load(); n != t.ladder.failures {
+		t.ladder.failures = n
+		t.ladder.logins.spend(t.cfg.Now())
+	}
 }
 
 // refresh makes a new epoch for a token that is alive and yet fails requests again and again. Nothing is lost if that
@@ -197,15 +210,17 @@ func (t *Token) startOver(ctx context.Context, c *climb) error {
 	reinits := &t.ladder.reinits
 	reinits.spend(t.cfg.Now())
 	t.log.Warn("the module is initialised anew", "token", t.info.Label, "module", t.mod.path)
-	err := t.mod.reinitialise(ctx, rebirth{wait: t.cfg.CallTimeout, lost: t.strand, late: t.unstrand})
-	if err != nil {
+	err := t.mod.reinitialise(ctx, rebirth{life: c.life, wait: t.cfg.CallTimeout, lost: t.strand, late: t.unstrand})
+	if err != nil && !errors.Is(err, errReborn) {
 		reinits.within(t.cfg.Now(), lookPause)
 		c.reinitDue = reinits.next
 		return err
 	}
-	t.counts.reinitialisations.Add(1)
-	for _, o := range t.mod.others(t) {
-		o.nudge()
+	if err == nil {
+		t.counts.reinitialisations.Add(1)
+		for _, o := range t.mod.others(t) {
+			o.nudge()
+		}
 	}
 	err = t.renew(ctx, c, true)
 	switch {

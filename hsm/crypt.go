@@ -42,8 +42,8 @@ func (t *Token) MAC(ctx context.Context, id device.ObjectID, message []byte) ([]
 		in, out := bytes.Clone(message), make([]byte, macSize+slack)
 		mac = out[:macSize:macSize]
 		return use{
+			input: in,
 			run: func(s *session) error {
-				defer secret.Wipe(in)
 				n, err := t.mod.hot.sign(uint(s.handle), pkcs11.CKM_SHA256_HMAC, uint(h), in, out)
 				if err == nil && n != macSize {
 					return untrusted("HMAC-SHA256 gave %d octets instead of %d", n, macSize)
@@ -70,8 +70,7 @@ func (t *Token) Encrypt(ctx context.Context, req device.EncryptRequest) (device.
 		sealed := new(device.Sealed)
 		result = sealed
 		aad, plaintext := bytes.Clone(req.AAD), bytes.Clone(req.Plaintext)
-		return use{run: func(s *session) error {
-			defer secret.Wipe(plaintext)
+		return use{input: plaintext, run: func(s *session) error {
 			var err error
 			if *sealed, err = t.seal(s, req.Key.Cipher, h, aad, plaintext); err != nil {
 				return err

@@ -52,6 +52,12 @@ func TestAHalfMadeKeyIsSeenForWhatItIs(t *testing.T) {
 	if len(all) != 1 || all[0].HasValue || !bytes.Equal(all[0].ID, id[:]) {
 		t.Fatalf("inventory %+v", all)
 	}
+	// After a new login its handle is nothing's, and no proof that the object has gone.
+	r := newRaw(t, token)
+	r.must(r.p.Logout(r.s))
+	wantRefused(t, "an object of an earlier login", tok.DestroyDebris(ctx, all[0]))
+	wantHas(t, tok, id, true)
+	all = inventory(t, tok)
 	if err := tok.DestroyDebris(ctx, all[0]); err != nil {
 		t.Fatal(err)
 	}

@@ -41,6 +41,9 @@ func (m *module) fly(ctx context.Context, limit time.Duration, f flight) (left b
 		go m.watch(f, done, timer)
 		return true, leftEarly(ctx.Err())
 	case <-timer.C:
+		if err, ok := landed(done); ok {
+			return false, err
+		}
 		m.giveUp(f, done)
 		return true, unavailable("a call has not returned within %v and is given up", limit)
 	}
@@ -81,7 +84,21 @@ func (m *module) watch(f flight, done <-chan error, timer *time.Timer) {
 	case err := <-done:
 		f.late(err, false)
 	case <-timer.C:
+		if err, ok := landed(done); ok {
+			f.late(err, false)
+			return
+		}
 		m.giveUp(f, done)
+	}
+}
+
+// landed looks once more before a flight is given up: on a machine that stood still both have happened.
+func landed(done <-chan error) (err error, ok bool) {
+	select {
+	case err := <-done:
+		return err, true
+	default:
+		return nil, false
 	}
 }
 

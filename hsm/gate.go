@@ -114,7 +114,11 @@ type turn chan struct{}
 
 func newTurn() turn { return make(turn, 1) }
 
+// take has no turn for whoever comes with a context that has ended.
 func (t turn) take(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	select {
 	case t <- struct{}{}:
 		return nil

@@ -15,16 +15,21 @@ type handles struct {
 	mu      sync.Mutex
 	known   map[device.ObjectID]pkcs11.ObjectHandle
 	finding map[device.ObjectID]*finding
+	// forgets counts what was forgotten, and forgot is the count at which each id was last: what was found before may be
+	// of a key that has been destroyed since, whose handle some tokens give to the next.
+	forgets uint64
+	forgot  map[device.ObjectID]uint64
 }
 
 type finding struct {
+	mark   uint64
 	done   chan struct{}
 	handle pkcs11.ObjectHandle
 	err    error
 }
 
 func newHandles() *handles {
-	return &handles{known: map[device.ObjectID]pkcs11.ObjectHandle{}, finding: map[device.ObjectID]*finding{}}
+	return &handles{known: map[device.ObjectID]pkcs11.ObjectHandle{}, finding: map[device.ObjectID]*finding{}, forgot: map[device.ObjectID]uint64{}}
 }
 
 // get returns the handle that is known, or what find finds. One find runs for an id at a time.
@@ -37,7 +42,7 @@ func (h *handles) get(ctx context.Context, id device.ObjectID, find func() (pkcs
 		}
 		f, ok := h.finding[id]
 		if !ok {
-			f = &finding{done: make(chan struct{})}
+			f = &finding{mark: h.forgets, done: make(chan struct{})}
 			h.finding[id] = f
 			h.mu.Unlock()
 			return h.lead(id, f, find)
@@ -65,7 +70,7 @@ func (h *handles) lead(id device.ObjectID, f *finding, find func() (pkcs11.Objec
 	defer h.mu.Unlock()
 	delete(h.finding, id)
 	if f.err == nil {
-		h.known[id] = f.handle
+		h.learnLocked(id, f.handle, f.mark)
 	}
 	close(f.done)
 	return f.handle, f.err
@@ -88,26 +93,41 @@ func (h *handles) peek(id device.ObjectID) (pkcs11.ObjectHandle, bool) {
 	return known, ok
 }
 
-// forget drops whatever is known of an id.
+// forget drops whatever is known of an id, and whatever is being found out.
 func (h *handles) forget(id device.ObjectID) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	delete(h.known, id)
+	h.forgets++
+	h.forgot[id] = h.forgets
 }
 
-func (h *handles) learn(id device.ObjectID, handle pkcs11.ObjectHandle) {
+// mark is the time before a search, which what it finds is learned with.
+func (h *handles) mark() uint64 {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.known[id] = handle
+	return h.forgets
+}
+
+func (h *handles) learn(id device.ObjectID, handle pkcs11.ObjectHandle, mark uint64) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.learnLocked(id, handle, mark)
+}
+
+func (h *handles) learnLocked(id device.ObjectID, handle pkcs11.ObjectHandle, mark uint64) {
+	if h.forgot[id] <= mark {
+		h.known[id] = handle
+	}
 }
 
 // learnAll adds what a listing found. What is known already was found for itself.
-func (h *handles) learnAll(found map[device.ObjectID]pkcs11.ObjectHandle) {
+func (h *handles) learnAll(found map[device.ObjectID]pkcs11.ObjectHandle, mark uint64) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for id, handle := range found {
 		if _, ok := h.known[id]; !ok {
-			h.known[id] = handle
+			h.learnLocked(id, handle, mark)
 		}
 	}
 }

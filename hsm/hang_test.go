@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -198,6 +199,39 @@ func TestCloseDoesNotFinaliseUnderACall(t *testing.T) {
 	}
 	if err := tok.Close(); !errors.Is(err, device.ErrUnavailable) {
 		t.Errorf("Close: got %v, want ErrUnavailable", err)
+	}
+	release()
+	eventually(t, func() bool {
+		again, err := hsm.Open(ctx, token.Config())
+		return err == nil && again.Close() == nil
+	})
+}
+
+// A request may take longer than Close waits for it. The recovery, which has ended, is not to blame.
+func TestCloseWaitsForEachStepByItself(t *testing.T) {
+	token := hsmtest.New(t)
+	cfg := token.Config()
+	cfg.CallTimeout = hangTimeout
+	tok := hsmtest.Open(t, cfg)
+	key := newKey(t, tok)
+	sealed := seal(t, tok, key, "a", []byte("x"))
+	release := hangToken(t, token)
+	begun := make(chan struct{})
+	hung := make(chan error)
+	go func() {
+		_, err := tok.Decrypt(ctx, device.DecryptRequest{Key: key, AAD: []byte("a"), Sealed: sealed, Guard: func() error {
+			close(begun)
+			return nil
+		}})
+		hung <- err
+	}()
+	<-begun
+	err := tok.Close()
+	if !errors.Is(err, device.ErrUnavailable) || strings.Contains(err.Error(), "recovery") {
+		t.Errorf("Close: %v", err)
+	}
+	if err := <-hung; !errors.Is(err, device.ErrUnavailable) {
+		t.Errorf("Decrypt: %v", err)
 	}
 	release()
 	eventually(t, func() bool {

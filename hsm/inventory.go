@@ -136,6 +136,7 @@ func (t *Token) readBatch(ctx context.Context, e *epoch, handles []pkcs11.Object
 				return err
 			}
 			if isToken {
+				o.Login = e.number
 				objects = append(objects, o)
 			}
 		}
@@ -271,6 +272,10 @@ func (r *objectReader) unfinished(o device.Object) bool {
 func (t *Token) DestroyDebris(ctx context.Context, o device.Object) error {
 	return t.attempt(ctx, func(*epoch) error {
 		return t.alone(ctx, birthCalls, func(s *session, e *epoch) error {
+			// A handle of an earlier login means nothing, or another object: the token's answers about it are no evidence.
+			if o.Login != e.number {
+				return unsupported("the token was logged in to anew since the inventory; take a new inventory")
+			}
 			h := pkcs11.ObjectHandle(o.Handle)
 			now, isToken, err := t.readObject(s, h)
 			if isOneOf(err, pkcs11.CKR_OBJECT_HANDLE_INVALID) {
@@ -285,7 +290,7 @@ func (t *Token) DestroyDebris(ctx context.Context, o device.Object) error {
 			if !now.HalfMade() {
 				return unsupported("the object %q is whole, or no secret key: it is not debris", o.Label)
 			}
-			return t.destroy(s, h)
+			return t.destroy(s, e, h)
 		})
 	})
 }

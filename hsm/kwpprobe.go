@@ -94,12 +94,12 @@ func (x *prober) wrapKnown(s *session, mechanism uint, kek, value []byte) ([]byt
 	if err != nil {
 		return nil, err
 	}
-	defer func() { _ = x.t.destroy(s, wrapper) }()
+	defer func() { _ = x.t.destroy(s, nil, wrapper) }()
 	key, err := x.importAES(s, value, map[uint]bool{pkcs11.CKA_ENCRYPT: true, pkcs11.CKA_SENSITIVE: true, pkcs11.CKA_EXTRACTABLE: true})
 	if err != nil {
 		return nil, err
 	}
-	defer func() { _ = x.t.destroy(s, key) }()
+	defer func() { _ = x.t.destroy(s, nil, key) }()
 	return x.t.wrap(s, mechanism, wrapper, key)
 }
 

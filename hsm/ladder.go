@@ -48,6 +48,7 @@ type ladder struct {
 
 	// Only the climb that runs uses these.
 	looks, logins, reopens, reinits backoff
+	failures                        uint64 // C_Login calls that have failed, as far as logins counts them
 }
 
 // The pauses. A look is cheap: it calls C_Login only when it sees a token that nobody is logged in to, and when the
@@ -85,6 +86,7 @@ func (o order) ofOperator() bool { return o.first || o.login || o.reinit }
 type climb struct {
 	order   order
 	begun   time.Time
+	life    uint64        // of the module, in which something is wrong
 	done    chan struct{} // closed when what follows is set
 	cause   error         // as it was met
 	err     error         // as requests get it

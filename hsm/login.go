@@ -59,8 +59,11 @@ const loginCalls = 6
 
 // renewal is a login in the making. What is in it becomes the token's once the flight that made it has landed in time.
 type renewal struct {
-	proveAll bool // run the self-test
-	mayLogin bool // false: the last C_Login has failed too short a time ago
+	proveAll bool   // run the self-test
+	mayLogin bool   // false: the last C_Login has failed too short a time ago
+	failures uint64 // C_Login calls known to have failed when it began
+	options  TemplateOptions
+	settled  bool // the token has accepted the options
 	place    place
 	anchor   *session // holds login and session keys, since a token logs out with its last session
 	loggedIn bool
@@ -93,10 +96,7 @@ func (r *renewal) make(t *Token) (err error) {
 		if !r.mayLogin {
 			return errLoginRests
 		}
-		if r.left.Load() {
-			return errOver
-		}
-		if err := t.callLogin(r.anchor, flags); err != nil {
+		if err := t.callLogin(r, flags); err != nil {
 			return err
 		}
 	}
@@ -126,7 +126,7 @@ func (r *renewal) makeEpoch(t *Token) error {
 		e.number = before.number + 1
 	}
 	var err error
-	if e.probes, err = t.makeProbes(r.anchor); err != nil {
+	if e.probes, err = t.makeProbes(r); err != nil {
 		return err
 	}
 	if err := t.openProbeCanary(r.anchor, e); err != nil {
@@ -149,8 +149,9 @@ func (r *renewal) makeEpoch(t *Token) error {
 }
 
 // callLogin asks for the PIN and calls C_Login once. Somebody else's login in this process is as good: PKCS #11 knows
-// one login for each token and application.
-func (t *Token) callLogin(s *session, flags uint) error {
+// one login for each token and application. What an earlier C_Login has answered since the renewal began, or to nobody
+// at all, holds for this one too: a PIN that was refused is not tried again.
+func (t *Token) callLogin(r *renewal, flags uint) error {
 	if err := loginFlags(flags); err != nil {
 		return err
 	}
@@ -158,17 +159,28 @@ func (t *Token) callLogin(s *session, flags uint) error {
 		return unavailable("an earlier C_Login has not returned, and may still be counted as an attempt")
 	}
 	defer t.loggingIn.Store(false)
+	if refused := t.refused.Load(); refused != nil {
+		return *refused
+	}
+	if t.counts.failedLogins.Load() != r.failures {
+		return errLoginRests
+	}
 	pin, err := t.cfg.PIN()
 	if err != nil {
 		return unavailable("get the PIN: %v", err)
 	}
 	defer pin.Wipe()
-	t.counts.logins.Add(1)
-	err = t.mod.hot.login(uint(s.handle), pkcs11.CKU_USER, pin.Reveal())
-	if isOneOf(err, pkcs11.CKR_USER_ALREADY_LOGGED_IN) {
-		return nil
+	if r.left.Load() {
+		return errOver
 	}
-	if err != nil && classIn(err) != ClassPIN {
+	t.counts.logins.Add(1)
+	err = t.mod.hot.login(uint(r.anchor.handle), pkcs11.CKU_USER, pin.Reveal())
+	switch {
+	case err == nil || isOneOf(err, pkcs11.CKR_USER_ALREADY_LOGGED_IN):
+		return nil
+	case classIn(err) == ClassPIN:
+		t.refused.Store(&err)
+	default:
 		t.counts.failedLogins.Add(1)
 	}
 	return err
@@ -178,6 +190,9 @@ func (t *Token) callLogin(s *session, flags uint) error {
 // hang on it; else the new one stays, if it holds a login, so that the next attempt needs no other.
 func (t *Token) adopt(ctx context.Context, r *renewal) {
 	t.place.Store(&r.place)
+	if !t.optionsSettled {
+		t.options, t.optionsSettled = r.options, r.settled
+	}
 	spare := r.anchor
 	before := t.epoch.Load()
 	oldLives := t.anchor != nil && !t.anchor.closed && t.anchor.life == t.mod.life.Load()
@@ -232,6 +247,7 @@ func (t *Token) seeExpected(s *session, e *epoch) error {
 	if id == nil {
 		return nil
 	}
+	mark := e.handles.mark()
 	if h, ok := e.handles.peek(*id); ok {
 		_, err := t.attribute(s, h, pkcs11.CKA_CLASS)
 		if classIn(err) != ClassStale {
@@ -243,10 +259,12 @@ func (t *Token) seeExpected(s *session, e *epoch) error {
 	switch {
 	case err != nil:
 		return err
+	case len(found) == 0 && t.expected.Load() != id:
+		return t.seeExpected(s, e) // it is another by now: this one may have been destroyed
 	case len(found) == 0:
 		return unseenError(*id)
 	case len(found) == 1:
-		e.handles.learn(*id, found[0])
+		e.handles.learn(*id, found[0], mark)
 	}
 	return nil
 }

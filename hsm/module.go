@@ -176,12 +176,21 @@ func (m *module) callInitialize(args string) error {
 	return failed("C_Initialize", m.p11.Initialize(opts...))
 }
 
+// leave gives the library up once whoever changes it has ended, and leaves it initialised.
+func (m *module) leave() {
+	if m.change.take(context.Background()) == nil {
+		m.refs--
+		m.change.give()
+	}
+}
+
 // release gives the library up; its last user finalises it. When calls are still inside after wait, it is left
 // initialised for whoever opens it next, because finalising it would end the process.
 func (m *module) release(wait time.Duration) error {
 	ctx, cancel := context.WithTimeout(context.Background(), wait)
 	defer cancel()
 	if err := m.change.take(ctx); err != nil {
+		go m.leave()
 		return unavailable("the module %s is still being initialised or finalised: %v", m.path, err)
 	}
 	m.refs--

@@ -26,7 +26,7 @@ const credentialsEnv = "CREDENTIALS_DIRECTORY"
 // PINFromFile reads the PIN from a regular file that only its owner may read. One newline at the end is dropped.
 func PINFromFile(path string) PINSource {
 	return func() (secret.Bytes, error) {
-		f, err := os.Open(path)
+		f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0) // a pipe is refused, and not waited for
 		if err != nil {
 			return secret.Bytes{}, fmt.Errorf("open the PIN file: %w", err)
 		}
@@ -48,7 +48,7 @@ func private(f *os.File) error {
 		return fmt.Errorf("the PIN file %s is not a regular file", f.Name())
 	}
 	if mode := info.Mode().Perm(); mode&0o077 != 0 {
-		return fmt.Errorf("the PIN file %s has mode %04o, so others than its owner can reach it; run: chmod 600 %s", f.Name(), mode, f.Name())
+		return fmt.Errorf("the PIN file %s has mode %04o, so others than its owner can reach it; it must be its owner's alone", f.Name(), mode)
 	}
 	return nil
 }

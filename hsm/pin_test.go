@@ -18,7 +18,7 @@ func TestThePINFileMustBePrivate(t *testing.T) {
 		if good && (err != nil || string(pin.Reveal()) != "1234") {
 			t.Errorf("mode %v: %q, %v", mode, pin.Reveal(), err)
 		}
-		if !good && (err == nil || !strings.Contains(err.Error(), "chmod 600")) {
+		if !good && (err == nil || !strings.Contains(err.Error(), "it must be its owner's alone")) {
 			t.Errorf("mode %v: got %v", mode, err)
 		}
 	}

@@ -119,7 +119,7 @@ func (x *prober) withSessionKey(ctx context.Context, set map[uint]bool, f func(s
 			return fmt.Errorf("%w: %w", errNotTried, err)
 		}
 		err = f(s, h)
-		_ = x.t.destroy(s, h)
+		_ = x.t.destroy(s, nil, h)
 		return err
 	})
 }

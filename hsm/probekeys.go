@@ -87,7 +87,7 @@ func (x *prober) checkTemplate(ctx context.Context) (Outcome, string) {
 		if err != nil {
 			return err
 		}
-		return x.t.destroy(s, h)
+		return x.t.destroy(s, nil, h)
 	})
 	outcome, detail := refusal(err)
 	if outcome == Failed {

@@ -26,7 +26,7 @@ func (x *prober) checkMessage(ctx context.Context) (Outcome, string) {
 			return fmt.Errorf("%w: %w", errNotTried, err)
 		}
 		_, err = x.t.seal(s, x.t.cipher, h, bytes.Clone(probeAAD), text)
-		_ = x.t.destroy(s, h)
+		_ = x.t.destroy(s, nil, h)
 		return err
 	})
 }
@@ -49,7 +49,7 @@ func (x *prober) checkMAC(ctx context.Context) (Outcome, string) {
 			return fmt.Errorf("%w: %w", errNotTried, err)
 		}
 		_, err = x.t.mod.hot.sign(uint(s.handle), kind.mechanism, uint(h), text, make([]byte, macSize+slack))
-		_ = x.t.destroy(s, h)
+		_ = x.t.destroy(s, nil, h)
 		return err
 	})
 }

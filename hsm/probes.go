@@ -23,15 +23,15 @@ var probeAAD = []byte("keyhold session key canary v1\x00")
 var probeText = []byte("keyhold probe: 32 octets of text")
 
 // makeProbes makes the session keys. Which optional attributes the token accepts is found out the first time.
-func (t *Token) makeProbes(s *session) (probes, error) {
+func (t *Token) makeProbes(r *renewal) (probes, error) {
 	var p probes
 	var err error
-	settled := t.optionsSettled
-	if p.cipherKey, err = t.makeCipherKey(s); err != nil {
+	s, settled := r.anchor, r.settled
+	if p.cipherKey, err = t.makeCipherKey(r); err != nil {
 		return p, err
 	}
 	if !settled {
-		if err = t.settleMACOptions(s); err != nil {
+		if err = t.settleMACOptions(r); err != nil {
 			return p, err
 		}
 	}
@@ -46,22 +46,22 @@ func (t *Token) makeProbes(s *session) (probes, error) {
 
 // makeCipherKey makes a session key by the template of a wrap key, with fewer optional attributes each time that the
 // token refuses the template.
-func (t *Token) makeCipherKey(s *session) (pkcs11.ObjectHandle, error) {
+func (t *Token) makeCipherKey(r *renewal) (pkcs11.ObjectHandle, error) {
 	kind, err := t.kindOf(device.PurposeWrap)
 	if err != nil {
 		return 0, err
 	}
 	for {
-		h, err := t.generate(s, kind.generator, kind.template(device.PurposeWrap, t.options, false))
-		if err == nil || !refusesTemplate(err) || t.optionsSettled {
-			t.optionsSettled = t.optionsSettled || err == nil
+		h, err := t.generate(r.anchor, kind.generator, kind.template(device.PurposeWrap, r.options, false))
+		if err == nil || !refusesTemplate(err) || r.settled {
+			r.settled = r.settled || err == nil
 			return h, err
 		}
 		switch {
-		case t.options.AllowedMechanisms:
-			t.options.AllowedMechanisms = false
-		case t.options.Frozen:
-			t.options.Frozen = false
+		case r.options.AllowedMechanisms:
+			r.options.AllowedMechanisms = false
+		case r.options.Frozen:
+			r.options.Frozen = false
 		default:
 			return 0, err
 		}
@@ -71,17 +71,17 @@ func (t *Token) makeCipherKey(s *session) (pkcs11.ObjectHandle, error) {
 // settleMACOptions finds out whether a MAC key's template may name the usages of ciphers: CloudHSM's table of attributes
 // does not have them for generic secrets, and says that naming such an attribute is an error. A token without MAC keys
 // is told by the first birth.
-func (t *Token) settleMACOptions(s *session) error {
+func (t *Token) settleMACOptions(r *renewal) error {
 	kind, err := t.kindOf(device.PurposeMAC)
 	if err != nil {
 		return err
 	}
-	h, err := t.generate(s, kind.generator, kind.template(device.PurposeMAC, t.options, false))
+	h, err := t.generate(r.anchor, kind.generator, kind.template(device.PurposeMAC, r.options, false))
 	switch {
 	case err == nil:
-		return t.destroy(s, h)
+		return t.destroy(r.anchor, nil, h)
 	case refusesTemplate(err):
-		t.options.MACUsages = false
+		r.options.MACUsages = false
 		return nil
 	case classIn(err) == ClassUnsupported:
 		return nil

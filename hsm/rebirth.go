@@ -13,21 +13,29 @@ import (
 // errInside is why a module is not finalised: that would end the process.
 var errInside = errors.New("calls inside the module have not returned, so it cannot be finalised")
 
+// errReborn is why a module is not initialised anew once more: somebody else has just done it, and may be at work again.
+var errReborn = errors.New("the module has been initialised anew meanwhile")
+
 // rebirth asks for a module's new initialisation.
 type rebirth struct {
+	life uint64        // the one to end
 	wait time.Duration // for the calls inside to end, and again for each of the two functions
 	lost func()        // told when C_Finalize or C_Initialize has not returned in time,
 	late func()        // and when it has returned after all
 }
 
-// reinitialise ends and begins the library's life, for all its tokens. With errInside it has done nothing: it waits for
-// calls that may end soon, and not for one that was given up, which would hold up every token's calls for nothing. After an
-// error of C_Initialize every call is refused at the gate, until a later reinitialise succeeds.
+// reinitialise ends and begins the library's life, for all its tokens. With errReborn or errInside it has done nothing: it
+// waits for calls that may end soon, and not for one that was given up, which would hold up every token's calls for
+// nothing. After an error of C_Initialize every call is refused at the gate, until a later reinitialise succeeds.
 func (m *module) reinitialise(ctx context.Context, r rebirth) error {
 	quiet, cancel := context.WithTimeout(ctx, r.wait)
 	defer cancel()
 	if err := m.change.take(quiet); err != nil {
 		return unavailable("the module %s is still being initialised or finalised: %v", m.path, err)
+	}
+	if m.life.Load() != r.life {
+		m.change.give()
+		return errReborn
 	}
 	if m.strays.Load() > 0 || m.gate.pause(quiet) != nil {
 		m.change.give()
@@ -44,6 +52,9 @@ func (m *module) reinitialise(ctx context.Context, r rebirth) error {
 	case err := <-done:
 		return err
 	case <-timer.C:
+		if err, ok := landed(done); ok {
+			return err
+		}
 		r.lost()
 		go func() { <-done; r.late() }()
 		return unavailable("C_Finalize or C_Initialize of %s has not returned within %v", m.path, 2*r.wait)

@@ -31,6 +31,7 @@ func (t *Token) relistLater(c *climb) {
 // use will find and refuse it.
 func (t *Token) relist(ctx context.Context, e *epoch) error {
 	l := listing{t: t, e: e, known: map[device.ObjectID]pkcs11.ObjectHandle{}, twice: map[device.ObjectID]bool{}}
+	mark := e.handles.mark()
 	objects, err := l.find(ctx)
 	for err == nil && len(objects) > 0 {
 		n := min(relistBatch, len(objects))
@@ -43,7 +44,7 @@ func (t *Token) relist(ctx context.Context, e *epoch) error {
 	for id := range l.twice {
 		delete(l.known, id)
 	}
-	e.handles.learnAll(l.known)
+	e.handles.learnAll(l.known, mark)
 	return nil
 }
 

@@ -226,7 +226,7 @@ func (x *tester) knownAnswer() (string, error) {
 		}
 		return "", err
 	}
-	defer func() { _ = x.t.destroy(x.s, h) }()
+	defer func() { _ = x.t.destroy(x.s, nil, h) }()
 	sealed, err := x.t.seal(x.s, x.t.cipher, h, bytes.Clone(probeAAD), bytes.Clone(probeText))
 	if err != nil {
 		return "", err
@@ -292,7 +292,7 @@ func (x *tester) workingWraps() (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	defer func() { _ = x.t.destroy(x.s, h) }()
+	defer func() { _ = x.t.destroy(x.s, nil, h) }()
 	n := 0
 	for _, mechanism := range x.t.wraps {
 		wrapped, err := x.t.wrap(x.s, mechanism, x.e.probes.wrapper, h)

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/keyhold/keyhold/kms/device"
 	"github.com/miekg/pkcs11"
@@ -41,7 +42,10 @@ type Token struct {
 	ivs     *ivGuard
 
 	expected  atomic.Pointer[device.ObjectID]
-	loggingIn atomic.Bool  // C_Login has been called and has not returned
+	loggingIn atomic.Bool // C_Login has been called and has not returned
+	// refused is the answer of the C_Login that refused the PIN, also when nobody waited for it any more. Until the
+	// operator's Login there is no other.
+	refused   atomic.Pointer[error]
 	hung      atomic.Int64 // calls of the ladder that have not returned
 	counts    counts
 	stuckTold sync.Once
@@ -246,17 +250,23 @@ func (t *Token) Close() error {
 	}
 	t.mod.delist(t)
 	t.ladder.refuse()
-	ctx, cancel := context.WithTimeout(context.Background(), t.cfg.CallTimeout)
-	defer cancel()
+	timer := time.NewTimer(t.cfg.CallTimeout)
+	defer timer.Stop()
 	select {
 	case <-t.pool.drained:
-	case <-ctx.Done():
+	case <-timer.C:
 		t.log.Warn("requests have not ended; the token is closed around them", "token", t.info.Label)
+		go func() { // their sessions are closed when they have
+			<-t.pool.drained
+			t.closeIdle(context.Background())
+		}()
 	}
-	return errors.Join(t.closeSessions(ctx), t.mod.release(t.cfg.CallTimeout))
+	return errors.Join(t.closeSessions(), t.mod.release(t.cfg.CallTimeout))
 }
 
-func (t *Token) closeSessions(ctx context.Context) error {
+func (t *Token) closeSessions() error {
+	ctx, cancel := context.WithTimeout(context.Background(), t.cfg.CallTimeout)
+	defer cancel()
 	if err := t.ladder.end(ctx); err != nil {
 		return unavailable("its recovery has not ended, so its login stays")
 	}

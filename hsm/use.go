@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/keyhold/keyhold/internal/secret"
 	"github.com/miekg/pkcs11"
 )
 
@@ -20,11 +21,19 @@ type use struct {
 	run func(s *session) error
 	// late, when set, wipes run's result when nobody waits for it.
 	late func()
+	// input, when set, is wiped at the end, also of a use that was never run.
+	input []byte
 }
 
 // once takes a session, asks the guard and runs u. The session goes back to the pool unless the token's answer leaves
 // doubts about it.
 func (t *Token) once(ctx context.Context, u use) error {
+	left := false
+	defer func() {
+		if !left { // else runOn wipes it
+			secret.Wipe(u.input)
+		}
+	}()
 	s, err := t.session(ctx)
 	if err != nil {
 		return err
@@ -45,7 +54,7 @@ func (t *Token) once(ctx context.Context, u use) error {
 		t.pool.give(s)
 		return err
 	}
-	left, err := t.flyOn(ctx, s, u)
+	left, err = t.flyOn(ctx, s, u)
 	if !left {
 		t.pool.give(s)
 	}
@@ -108,6 +117,7 @@ func (t *Token) flyOn(ctx context.Context, s *session, u use) (left bool, err er
 // runOn runs inside the module. Nothing of an earlier life of the module, or of an earlier login, is let through to the
 // library: there the same numbers may mean other sessions and other keys.
 func (t *Token) runOn(s *session, u use) error {
+	defer secret.Wipe(u.input)
 	if !s.closed && s.life != t.mod.life.Load() {
 		s.closed = true
 		return errOver
@@ -116,7 +126,8 @@ func (t *Token) runOn(s *session, u use) error {
 		return errOver
 	}
 	err := u.run(s)
-	if err == nil && u.epoch != nil && !t.isCurrent(u.epoch) {
+	// A verdict counts no more than a result: a handle may have become another key's, which refuses good data.
+	if keeps(err) && u.epoch != nil && !t.isCurrent(u.epoch) {
 		if u.late != nil {
 			u.late()
 		}

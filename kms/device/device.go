@@ -152,6 +152,7 @@ type Object struct {
 	HasValue   bool            // false for a half-made key: its CKA_VALUE is absent, not merely unreadable
 	Attributes map[string]bool // the boolean attributes that the token reported, by name: "SENSITIVE", "WRAP", ...
 	Handle     uint64          // valid until the next login; never stored
+	Login      uint64          // the token's own number of the login that Handle is valid in; never stored
 }
 
 // HalfMade tells a key that nobody can use, and that may be removed: a secret key, or an object of unknown class, without
