@@ -18,12 +18,8 @@ import (
 // read their rows and write their records, so that the token never waits for work; more would only wait inside.
 const perSession = 4
 
-// gate lets requests through to the service as an admission.Gate says. Simulations do not use the token; they have a line
-// of their own, in which principals take turns.
-type gate struct {
-	*admission.Gate
-	simulations *admission.Gate
-}
+// gate lets requests through to the service as an admission.Gate says.
+type gate struct{ *admission.Gate }
 
 var _ httpapi.Gate = gate{}
 
@@ -35,11 +31,7 @@ func newGate(sessions int, rates configs.Rates, waited func(time.Duration), now 
 			admission.Symmetric: rate(rates.Symmetric), admission.Management: rate(rates.Management), admission.Read: rate(rates.Read),
 		}},
 	})
-	if err != nil {
-		return gate{}, err
-	}
-	simulations, err := admission.New(admission.Config{Capacity: kms.SimulationsAtOnce, Wait: kms.SimulationWait, Now: now})
-	return gate{g, simulations}, err
+	return gate{g}, err
 }
 
 // rate comes in a burst of one second's.
@@ -85,16 +77,12 @@ var admissionClasses = map[kms.Effect]admission.Class{
 }
 
 // Enter implements httpapi.Gate. What only looks at rows does not use the token, and waits for nobody; it has rates.
-// What simulates waits for others that do.
 func (g gate) Enter(ctx context.Context, t httpapi.Ticket) (func(), error) {
 	role, _, _ := strings.Cut(t.Principal, ":") // whoever assumes a role chooses the name of its session
 	class := admissionClasses[t.Effect]
-	ticket := admission.Ticket{Account: string(t.Account), Principal: role, Class: class, Exempt: t.Effect == kms.Read}
-	leave, err := g.Gate.Enter(ctx, ticket)
-	if err == nil && t.Simulates {
-		ticket.Exempt = false
-		leave, err = g.simulations.Enter(ctx, ticket)
-	}
+	leave, err := g.Gate.Enter(ctx, admission.Ticket{
+		Account: string(t.Account), Principal: role, Class: class, Exempt: t.Effect == kms.Read,
+	})
 	if errors.Is(err, admission.ErrThrottled) {
 		return nil, refused{api.Throttling(), err, rateOf(err, class)}
 	}

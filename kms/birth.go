@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"maps"
 	"sync"
 	"time"
 
@@ -102,7 +103,9 @@ func (s *Service) intend(ctx context.Context, b BirthRow, births *[]labour) erro
 	if err := s.signer.sign(ctx, &b); err != nil {
 		return err
 	}
-	s.nursery.admit(b.Object)
+	if err := s.nursery.admit(ctx, b.Object); err != nil {
+		return fmt.Errorf("wait until half-made objects are removed: %w", err)
+	}
 	*births = append(*births, labour{intent: b})
 	if err := s.store.PutBirth(ctx, b); err != nil {
 		return fmt.Errorf("record the intent to make a key: %w", err)
@@ -286,26 +289,54 @@ func (s *Service) taken(ctx context.Context, b BirthRow) (bool, error) {
 
 // nursery knows the births under way in this process, which the reconciler must leave alone.
 type nursery struct {
+	reconciler baton // held by the one that is at work
+	door       baton // held while intents are read or half-made objects removed, and while a birth comes in
+
 	mu     sync.Mutex
 	inside map[device.ObjectID]bool
 }
 
-func newNursery() *nursery { return &nursery{inside: map[device.ObjectID]bool{}} }
+func newNursery() *nursery {
+	return &nursery{reconciler: make(baton, 1), door: make(baton, 1), inside: map[device.ObjectID]bool{}}
+}
 
-func (n *nursery) admit(id device.ObjectID) {
+// baton is held by one at a time, for as long as a token may take: who waits for it may give up.
+type baton chan struct{}
+
+func (b baton) take(ctx context.Context) error {
+	select {
+	case b <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (b baton) give() { <-b }
+
+func (n *nursery) admit(ctx context.Context, id device.ObjectID) error {
+	if err := n.door.take(ctx); err != nil {
+		return err
+	}
+	defer n.door.give()
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.inside[id] = true
+	return nil
 }
 
-// release forgets births that are over. Who has none does not wait: the reconciler may hold the nursery for long.
+// release forgets births that are over. It does not wait for the reconciler.
 func (n *nursery) release(births []labour) {
-	if len(births) == 0 {
-		return
-	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	for _, b := range births {
 		delete(n.inside, b.intent.Object)
 	}
+}
+
+// underWay are the births of this moment. Any may end; while the door is held none begins.
+func (n *nursery) underWay() map[device.ObjectID]bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return maps.Clone(n.inside)
 }

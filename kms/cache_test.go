@@ -360,3 +360,30 @@ func TestAStoreThatPanicsLeavesNoSnapshotOfBeforeAndNoLock(t *testing.T) {
 		t.Error("the old state may hold for ever")
 	}
 }
+
+// Behind a slow disk changes queue, and callers go away: what they asked for is not done when nobody waits for it.
+func TestAChangeWhoseCallerLeftWhileItWaitedItsTurnIsNotMade(t *testing.T) {
+	store := &gateStore{arrived: make(chan Change, 2), let: make(chan error)}
+	s := &Service{store: store, snapshots: newSnapshots()}
+	first, second := make(chan error, 1), make(chan error, 1)
+	go func() { first <- s.publish(t.Context(), Change{}, nil) }()
+	<-store.arrived
+	ctx, leave := context.WithCancel(t.Context())
+	looked := make(chan struct{}, 1)
+	guard := func() error { looked <- struct{}{}; return nil }
+	go func() { second <- s.publish(ctx, Change{}, guard) }()
+	leave()
+	store.let <- nil
+	if err := <-first; err != nil {
+		t.Error(err)
+	}
+	select {
+	case err := <-second:
+		if !errors.Is(err, context.Canceled) || len(looked) > 0 {
+			t.Errorf("it answers %v", err)
+		}
+	case <-store.arrived:
+		store.let <- nil
+		t.Error("the change is made")
+	}
+}

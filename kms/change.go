@@ -35,7 +35,8 @@ func (c *Call) commit(ctx context.Context, change Change, out any) error {
 }
 
 // forkEvent gives the record of a change that failed an id of its own. The store may have made the change all the same,
-// when its disk failed at the wrong moment: the event in the outbox must not be taken for this one then.
+// when its disk failed at the wrong moment, or something panicked after it: the event in the outbox must not be taken for
+// this one then.
 func (c *Call) forkEvent() (err error) {
 	c.eventID, err = c.service.uuid()
 	return err
@@ -102,6 +103,9 @@ func (s *Service) apply(ctx context.Context, change Change, guard func() error) 
 func (s *Service) publish(ctx context.Context, change Change, guard func() error) error {
 	s.publishing.Lock()
 	defer s.publishing.Unlock()
+	if err := ctx.Err(); err != nil { // nobody waits for it any more, and nothing has been done
+		return err
+	}
 	if guard != nil {
 		if err := guard(); err != nil {
 			return err

@@ -64,11 +64,11 @@ type Access struct {
 
 // ExplainAccess answers one question, when it is its turn: see SimulationsAtOnce. The errors are those of the wire, and ctx's.
 func (c *Call) ExplainAccess(ctx context.Context, q AccessQuestion) (Access, error) {
-	done, err := c.service.turn(ctx)
+	turn, err := c.turn(ctx)
 	if err != nil {
 		return Access{}, err
 	}
-	defer done()
+	defer turn.done()
 	asked, err := c.service.askedOf(q.Action)
 	if err != nil {
 		return Access{}, err

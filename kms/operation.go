@@ -42,8 +42,6 @@ type Operation[I Input, O any] struct {
 	Effect Effect
 	// Service is the API that the operation belongs to. 0: KMS.
 	Service API
-	// Simulates: the request makes up others and decides about them, of which the Service does only SimulationsAtOnce.
-	Simulates bool
 	// Targets names the keys and other resources that the request is about, each with the action that the caller needs
 	// on it.
 	Targets func(in I) []Target
@@ -188,15 +186,13 @@ type Description struct {
 	Origins []keyspec.Origin
 	Usage   keyspec.KeyUsage
 	DryRun  bool
-	// Simulates as in Operation.
-	Simulates bool
-	targets   [][]Target // of a request without members, and of one that names a key
+	targets [][]Target // of a request without members, and of one that names a key
 }
 
 // Describe implements Row.
 func (o Operation[I, O]) Describe() Description {
 	return Description{Name: o.Name, Service: o.Service, Effect: o.Effect, States: o.Admit.States, Origins: o.Admit.Origins,
-		Usage: o.Admit.Usage, DryRun: o.DryRun != nil, Simulates: o.Simulates, targets: [][]Target{o.Targets(newInput[I]()), o.Targets(keyed[I]())}, NewInput: func() Input { return newInput[I]() },
+		Usage: o.Admit.Usage, DryRun: o.DryRun != nil, targets: [][]Target{o.Targets(newInput[I]()), o.Targets(keyed[I]())}, NewInput: func() Input { return newInput[I]() },
 		NewOutput: func() any { return reflect.New(reflect.TypeFor[O]().Elem()).Interface() }}
 }
 

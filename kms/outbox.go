@@ -2,7 +2,10 @@ package kms
 
 import (
 	"context"
+	"errors"
 	"sync"
+
+	"github.com/keyhold/keyhold/kms/audit"
 )
 
 // A batch is bounded twice: the log takes less than 4 MiB at a time, and one record may have 1 MiB (audit.MaxRecord).
@@ -12,7 +15,7 @@ const (
 )
 
 // outbox moves the events of mutations from the store into the log, each once. An event that this process committed
-// and has not tried to log yet is fresh; of any other it asks the log, which may have to search all of itself.
+// and that cannot be in the log yet is fresh; of any other it asks the log, which may have to search all of itself.
 type outbox struct {
 	draining sync.Mutex
 
@@ -37,7 +40,7 @@ func (o *outbox) retract(events []EventRow) {
 	}
 }
 
-// takeFresh tells whether an event is fresh; from now on it is not, whatever becomes of the attempt to log it.
+// takeFresh tells whether an event is fresh; from now on it is not, unless the attempt to log it is known to have failed.
 func (o *outbox) takeFresh(id string) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -110,12 +113,13 @@ func (s *Service) logEvents(ctx context.Context, events []EventRow) error {
 		}
 	}
 	var records [][]byte
+	var ids []string
 	for _, e := range events {
 		err := s.signer.verify(ctx, &e)
 		if _, forged := isTampered(err); forged {
 			err = s.recordForgedEvent(ctx, e)
 		} else if err == nil && !present[e.ID] {
-			records = append(records, e.Record)
+			records, ids = append(records, e.Record), append(ids, e.ID)
 		}
 		if err != nil {
 			return err
@@ -124,5 +128,11 @@ func (s *Service) logEvents(ctx context.Context, events []EventRow) error {
 	if len(records) == 0 {
 		return nil
 	}
-	return s.audit.Append(ctx, records...)
+	err := s.audit.Append(ctx, records...)
+	if errors.Is(err, audit.ErrUnwritten) { // as long as a disk is full, nobody need search the log for them
+		for _, id := range ids {
+			s.outbox.announce(id)
+		}
+	}
+	return err
 }

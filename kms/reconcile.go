@@ -23,8 +23,10 @@ type Reconciliation struct {
 // objects that a dying process, or a token that failed a birth, leaves behind; these also when no birth is open. It deletes no row because a search came back empty, does not touch births
 // that are under way in this process, and destroys no whole object whose birth the token does not know to be unfinished.
 func (s *Service) Reconcile(ctx context.Context) (Reconciliation, error) {
-	s.nursery.mu.Lock()
-	defer s.nursery.mu.Unlock()
+	if err := s.nursery.reconciler.take(ctx); err != nil {
+		return Reconciliation{}, err
+	}
+	defer s.nursery.reconciler.give()
 	births, err := s.openBirthsLocked(ctx)
 	if err != nil {
 		return Reconciliation{}, err
@@ -37,8 +39,10 @@ func (s *Service) Reconcile(ctx context.Context) (Reconciliation, error) {
 
 // settleBirths is Reconcile for those that do not serve: without an open birth it does not ask the token.
 func (s *Service) settleBirths(ctx context.Context) (Reconciliation, error) {
-	s.nursery.mu.Lock()
-	defer s.nursery.mu.Unlock()
+	if err := s.nursery.reconciler.take(ctx); err != nil {
+		return Reconciliation{}, err
+	}
+	defer s.nursery.reconciler.give()
 	births, err := s.openBirthsLocked(ctx)
 	if err != nil || len(births) == 0 {
 		return Reconciliation{}, err
@@ -54,15 +58,16 @@ func (s *Service) tidyLocked(ctx context.Context) (Reconciliation, error) {
 		return r, nil
 	}
 	_, err := s.sweepLocked(ctx, &r, sweep{list: s.device.HalfMade, remove: true})
-	s.recordReconciliation(ctx, r)
-	return r, err
+	return r, errors.Join(err, s.recordReconciliation(ctx, r))
 }
 
 // RemoveDebris is Reconcile on the operator's word: it removes debris from a shared token too, and looks for it even
 // when no birth was cut short. Intents that are not followed are closed; the objects that they name stay in the token.
 func (s *Service) RemoveDebris(ctx context.Context) (Reconciliation, error) {
-	s.nursery.mu.Lock()
-	defer s.nursery.mu.Unlock()
+	if err := s.nursery.reconciler.take(ctx); err != nil {
+		return Reconciliation{}, err
+	}
+	defer s.nursery.reconciler.give()
 	births, err := s.openBirthsLocked(ctx)
 	if err != nil {
 		return Reconciliation{}, err
@@ -78,15 +83,19 @@ func (s *Service) RemoveDebris(ctx context.Context) (Reconciliation, error) {
 // openBirthsLocked are the intents that are not this process's own, markers last: an object is settled while its marker
 // is there.
 func (s *Service) openBirthsLocked(ctx context.Context) ([]BirthRow, error) {
+	if err := s.nursery.door.take(ctx); err != nil {
+		return nil, err
+	}
+	defer s.nursery.door.give()
+	inside := s.nursery.underWay() // before the rows are read: what ends meanwhile is not taken for what a crash left
 	births, err := s.store.Births(ctx)
-	births = slices.DeleteFunc(births, func(b BirthRow) bool { return s.nursery.inside[b.Object] })
+	births = slices.DeleteFunc(births, func(b BirthRow) bool { return inside[b.Object] })
 	slices.SortStableFunc(births, func(a, b BirthRow) int {
 		return cmp.Compare(boolInt(a.isMarker()), boolInt(b.isMarker()))
 	})
 	return births, err
 }
 
-// reconcileLocked holds the nursery closed: while it looks, no birth begins.
 func (s *Service) reconcileLocked(ctx context.Context, births []BirthRow, remove bool) (Reconciliation, error) {
 	var r Reconciliation
 	var errs []error
@@ -118,8 +127,21 @@ func (s *Service) reconcileLocked(ctx context.Context, births []BirthRow, remove
 			errs = append(errs, fmt.Errorf("settle the birth of object %s for key %q: %w", b.Object, b.KeyID, err))
 		}
 	}
-	s.recordReconciliation(ctx, r)
+	errs = append(errs, s.closeLocked(ctx, &r))
 	return r, errors.Join(errs...)
+}
+
+// closeLocked records what was done and then closes the intents: what is not recorded is done, and recorded, again.
+func (s *Service) closeLocked(ctx context.Context, r *Reconciliation) error {
+	if err := s.recordReconciliation(ctx, *r); err != nil {
+		r.Settled = nil
+		return err
+	}
+	var errs []error
+	for _, b := range r.Settled {
+		errs = append(errs, s.store.CloseBirth(ctx, b.Object))
+	}
+	return errors.Join(errs...)
 }
 
 func (s *Service) settleLocked(ctx context.Context, r *Reconciliation, b BirthRow, mayClose bool) error {
@@ -133,7 +155,7 @@ func (s *Service) settleLocked(ctx context.Context, r *Reconciliation, b BirthRo
 		return err
 	}
 	r.Settled = append(r.Settled, b)
-	return s.store.CloseBirth(ctx, b.Object)
+	return nil
 }
 
 func boolInt(b bool) int {
@@ -149,14 +171,22 @@ type sweep struct {
 	remove bool
 }
 
-// sweepLocked deals with half-made keys and tells whether it looked: not while a birth is under way, whose object may be
-// half-made just now.
+// sweepLocked deals with half-made keys and tells whether it looked. It looks twice: births go on the first time, for a
+// token may take minutes, and only if there is something half-made, which may be one of theirs, they have to wait. While
+// one is under way it does not look again.
 func (s *Service) sweepLocked(ctx context.Context, r *Reconciliation, how sweep) (bool, error) {
-	if len(s.nursery.inside) > 0 {
+	objects, err := how.list(ctx)
+	if err != nil || !slices.ContainsFunc(objects, device.Object.HalfMade) {
+		return err == nil, err
+	}
+	if err := s.nursery.door.take(ctx); err != nil {
+		return false, err
+	}
+	defer s.nursery.door.give()
+	if len(s.nursery.underWay()) > 0 {
 		return false, nil
 	}
-	objects, err := how.list(ctx)
-	if err != nil {
+	if objects, err = how.list(ctx); err != nil {
 		return false, err
 	}
 	var errs []error

@@ -22,14 +22,14 @@ func (s *Service) seal(ctx context.Context, key *Key, plaintext []byte, context 
 	sealed, err := s.device.Encrypt(ctx, device.EncryptRequest{
 		Key: deviceKey(generation), AAD: b.aad(context), Plaintext: plaintext, Guard: guard,
 	})
-	if errors.Is(err, device.ErrUntrusted) {
-		s.retire(ctx, key, err)
-	}
 	if err == nil {
 		err = checkSealed(sealed, len(plaintext))
 	}
 	if err == nil && bytes.Equal(sealed.IV, generation.Canary.IV) {
 		err = fmt.Errorf("seal: %w: the IV is that of the canary", device.ErrUntrusted)
+	}
+	if errors.Is(err, device.ErrUntrusted) { // a token that begins its IVs anew would repeat those of callers next
+		s.retire(ctx, key, err)
 	}
 	if err != nil {
 		return nil, "", err

@@ -12,11 +12,12 @@ import (
 	"sync"
 	"time"
 
+	"github.com/keyhold/keyhold/internal/admission"
 	"github.com/keyhold/keyhold/kms/api"
 )
 
-// Log is where audit records go. Append answers only when the records are on stable storage; Has tells which event
-// ids it already holds. audit.Log is the implementation.
+// Log is where audit records go. Append answers only when the records are on stable storage, and audit.ErrUnwritten only
+// when it holds none of them; Has tells which event ids it already holds. audit.Log is the implementation.
 type Log interface {
 	Append(ctx context.Context, records ...[]byte) error
 	Has(ctx context.Context, ids []string) (map[string]bool, error)
@@ -95,8 +96,9 @@ type Service struct {
 	locks     *nameLocks
 	nursery   *nursery
 	sessions  *sessionKeys
-	simulated chan struct{} // has an entry for every simulation under way
 	outbox    outbox
+
+	simulations *admission.Gate
 
 	publishing sync.Mutex // one change at a time; see publish
 
@@ -110,8 +112,11 @@ func New(ctx context.Context, config Config) (*Service, error) {
 	config = config.withDefaults()
 	s := &Service{
 		config: config, store: config.Store, device: config.Device, log: config.Logger, audit: config.Log,
-		snapshots: newSnapshots(), counters: newCounters(), locks: newNameLocks(), nursery: newNursery(),
-		sessions: &sessionKeys{}, simulated: make(chan struct{}, SimulationsAtOnce),
+		snapshots: newSnapshots(), counters: newCounters(), locks: newNameLocks(), nursery: newNursery(), sessions: &sessionKeys{},
+	}
+	var err error
+	if s.simulations, err = newSimulations(config.Now); err != nil {
+		return nil, err
 	}
 	if err := s.index(config.Table); err != nil {
 		return nil, err
@@ -208,6 +213,10 @@ func (s *Service) Do(ctx context.Context, req Request) (out any, err error) {
 			s.log.ErrorContext(ctx, "an operation panicked", "operation", req.Operation, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
 			c.abandonBirths(ctx)
 			err = api.Internal()
+			if !c.recorded {
+				c.change = nil
+				err = errors.Join(err, c.forkEvent())
+			}
 		}
 		out, err = s.finish(ctx, c, out, err)
 	}()

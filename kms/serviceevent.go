@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"time"
 
 	"github.com/keyhold/keyhold/kms/audit"
@@ -27,18 +28,15 @@ func (s *Service) serviceEvent(account AccountID, name string, now time.Time) (a
 	}, err
 }
 
-// logServiceEvent writes a service event that belongs to no transaction.
-func (s *Service) logServiceEvent(ctx context.Context, name string, details map[string]any) error {
+// directoryEvent is the record of a service event of the directory's own account.
+func (s *Service) directoryEvent(name string, details map[string]any) (EventRow, error) {
 	event, err := s.serviceEvent(s.meta.Account, name, s.config.Now())
 	if err != nil {
-		return err
+		return EventRow{}, err
 	}
 	event.ServiceDetails = details
 	record, err := event.Encode()
-	if err != nil {
-		return err
-	}
-	return s.audit.Append(context.WithoutCancel(ctx), record)
+	return EventRow{ID: event.ID, Record: record}, err
 }
 
 // rotationEvent is the record of a rotation by itself, for the transaction that makes it.
@@ -72,8 +70,9 @@ func (s *Service) serviceKeyEvent(key *Key, alias AliasRow, now time.Time) ([]Ev
 	return []EventRow{{ID: event.ID, Record: record}}, err
 }
 
-// recordReconciliation tells the log which token objects were destroyed without anybody asking.
-func (s *Service) recordReconciliation(ctx context.Context, r Reconciliation) {
+// recordReconciliation tells the log which token objects were destroyed without anybody asking. An error is that nobody
+// can tell the log.
+func (s *Service) recordReconciliation(ctx context.Context, r Reconciliation) error {
 	var settled, removed []string
 	for _, b := range r.Settled {
 		settled = append(settled, b.Object.String())
@@ -82,12 +81,31 @@ func (s *Service) recordReconciliation(ctx context.Context, r Reconciliation) {
 		removed = append(removed, hex.EncodeToString(o.ID))
 	}
 	if len(settled)+len(removed) == 0 {
-		return
+		return nil
 	}
-	err := s.logServiceEvent(ctx, "ReconcileToken", map[string]any{"settledBirths": settled, "removedDebris": removed})
+	event, err := s.directoryEvent("ReconcileToken", map[string]any{"settledBirths": settled, "removedDebris": removed})
+	if err == nil {
+		err = s.recordDone(context.WithoutCancel(ctx), event)
+	}
 	if err != nil {
 		s.log.ErrorContext(ctx, "a reconciliation could not be recorded", "settled", settled, "removed", removed, "error", err)
 	}
+	return err
+}
+
+// recordDone records what has been done and belongs to no transaction. It goes by the outbox, so that a log that is full
+// has it later; where the store or the token fail it goes at once.
+func (s *Service) recordDone(ctx context.Context, event EventRow) error {
+	if err := s.apply(ctx, Change{Events: []EventRow{event}}, nil); err != nil {
+		if atOnce := s.audit.Append(ctx, event.Record); atOnce != nil {
+			return errors.Join(err, atOnce)
+		}
+		return nil
+	}
+	if err := s.deliver(ctx, event); err != nil {
+		s.log.WarnContext(ctx, "the event of what was done is not in the log yet", "event", event.ID, "error", err)
+	}
+	return nil
 }
 
 // recordForgedEvent tells the log of an event in the outbox that Keyhold did not put there. The event itself is not
@@ -95,5 +113,9 @@ func (s *Service) recordReconciliation(ctx context.Context, r Reconciliation) {
 func (s *Service) recordForgedEvent(ctx context.Context, e EventRow) error {
 	sum := sha256.Sum256(e.Record)
 	s.log.ErrorContext(ctx, "an audit event in the database was changed outside Keyhold", "sha256", hex.EncodeToString(sum[:]))
-	return s.logServiceEvent(ctx, "RefuseForgedEvent", map[string]any{"recordSha256": hex.EncodeToString(sum[:])})
+	event, err := s.directoryEvent("RefuseForgedEvent", map[string]any{"recordSha256": hex.EncodeToString(sum[:])})
+	if err != nil {
+		return err
+	}
+	return s.audit.Append(context.WithoutCancel(ctx), event.Record)
 }

@@ -3,37 +3,13 @@ package kms
 import (
 	"context"
 	"errors"
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/keyhold/keyhold/kms/api"
 	"github.com/keyhold/keyhold/kms/policy"
 )
-
-// SimulationsAtOnce is how many requests a Service simulates at a time: each is up to thousands of decisions, and they
-// use no more of the processors than this. SimulationWait is how long another waits for its turn.
-const (
-	SimulationsAtOnce = 2
-	SimulationWait    = 5 * time.Second
-)
-
-// turn waits until a simulation may begin; those that wait come in their order. The caller calls done at its end. Who
-// waited too long is answered Throttling, and ctx's error when that ended first.
-func (s *Service) turn(ctx context.Context) (done func(), err error) {
-	wait := time.NewTimer(SimulationWait)
-	defer wait.Stop()
-	select {
-	case s.simulated <- struct{}{}:
-		return func() { <-s.simulated }, nil
-	case <-wait.C:
-		return nil, api.Throttling()
-	case <-ctx.Done():
-		return nil, fmt.Errorf("wait for other simulations: %w", ctx.Err())
-	}
-}
 
 // askedAction is an action with the operations that ask for it.
 type askedAction struct {

@@ -4,7 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/keyhold/keyhold/kms/api"
@@ -28,9 +31,10 @@ type generationID struct {
 
 // counter is the count of one generation in this process: uses from next up to the row's Reserved are paid for.
 type counter struct {
+	next atomic.Uint64 // changes under mu; whoever only looks does not wait for the store
+
 	mu    sync.Mutex
 	row   UsesRow
-	next  uint64
 	block uint64
 }
 
@@ -55,17 +59,15 @@ func (cs *counters) of(row UsesRow) *counter {
 	defer cs.mu.Unlock()
 	id := generationID{row.KeyID, row.Number}
 	if cs.byID[id] == nil {
-		cs.byID[id] = &counter{row: row, next: row.Reserved, block: firstBlock}
+		k := &counter{row: row, block: firstBlock}
+		k.next.Store(row.Reserved)
+		cs.byID[id] = k
 	}
 	return cs.byID[id]
 }
 
 // used is how many encryptions the generation may have made.
-func (k *counter) used() uint64 {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	return k.next
-}
+func (k *counter) used() uint64 { return k.next.Load() }
 
 // take pays for one encryption with the key's current generation. A generation that has had its share, or may only
 // decrypt, is renewed: the request then starts again with the new one.
@@ -87,23 +89,23 @@ func (s *Service) take(ctx context.Context, key *Key) error {
 func (s *Service) reserve(ctx context.Context, k *counter) error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if k.next >= s.config.MaxUses {
+	if k.used() >= s.config.MaxUses {
 		return api.LimitExceeded(fmt.Sprintf("Generation %d of key %s has made all %d encryptions that AES-GCM allows, and could not be renewed.",
 			k.row.Number, k.row.KeyID, s.config.MaxUses))
 	}
-	if k.next == k.row.Reserved {
+	if k.used() == k.row.Reserved {
 		if err := s.extendLocked(ctx, k); err != nil {
 			return err
 		}
 	}
-	k.next++
+	k.next.Add(1)
 	return nil
 }
 
 func (s *Service) extendLocked(ctx context.Context, k *counter) error {
 	row := k.row
 	row.Rev++
-	row.Reserved = min(k.next+k.block, s.config.MaxUses)
+	row.Reserved = min(k.used()+k.block, s.config.MaxUses)
 	if err := s.applyUses(ctx, row); err != nil {
 		return fmt.Errorf("reserve encryptions: %w", err)
 	}
@@ -121,21 +123,31 @@ func (s *Service) applyUses(ctx context.Context, row UsesRow) error {
 
 // returnUses hands back what was reserved and not used. A failure costs only numbers.
 func (s *Service) returnUses(ctx context.Context) {
-	s.counters.mu.Lock()
-	defer s.counters.mu.Unlock()
-	for _, k := range s.counters.byID {
-		k.mu.Lock()
-		if row := k.row; k.next < row.Reserved {
-			row.Rev++
-			row.Reserved = k.next
-			if err := s.applyUses(ctx, row); err != nil {
-				s.log.WarnContext(ctx, "unused encryptions are not handed back", "key", string(row.KeyID), "error", err)
-			} else {
-				k.row = row
-			}
-		}
-		k.mu.Unlock()
+	for _, k := range s.counters.all() {
+		s.returnBlock(ctx, k)
 	}
+}
+
+func (cs *counters) all() []*counter {
+	cs.mu.Lock()
+	defer cs.mu.Unlock()
+	return slices.Collect(maps.Values(cs.byID))
+}
+
+func (s *Service) returnBlock(ctx context.Context, k *counter) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	row := k.row
+	if row.Reserved <= k.used() {
+		return
+	}
+	row.Rev++
+	row.Reserved = k.used()
+	if err := s.applyUses(ctx, row); err != nil {
+		s.log.WarnContext(ctx, "unused encryptions are not handed back", "key", string(row.KeyID), "error", err)
+		return
+	}
+	k.row = row
 }
 
 // renew makes a new generation because the current one may not go on encrypting. One at a time for each key; after a

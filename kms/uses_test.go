@@ -6,6 +6,7 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/keyhold/keyhold/kms/api"
 	"github.com/keyhold/keyhold/kms/keyspec"
@@ -172,5 +173,43 @@ func TestAChangeThatTheTablesOfStatesDoNotKnowIsRefused(t *testing.T) {
 	s, _, _ := countingService(0)
 	if err := s.checkTransitions(t.Context(), Change{Keys: []KeyRow{{ID: "k", Rev: 2, State: keyspec.StateEnabled}}}); !errors.Is(err, ErrNotFound) {
 		t.Errorf("a change of a key that does not exist: %v", err)
+	}
+}
+
+// A store that hangs must hang neither who only looks, as metrics do, nor, at the end, who counts with another key.
+func TestWhoLooksAtACountDoesNotWaitForTheStore(t *testing.T) {
+	for name, write := range map[string]func(*Service, *counter) error{
+		"that reserves a block": func(s *Service, k *counter) error { return s.reserve(t.Context(), k) },
+		"that takes one back": func(s *Service, k *counter) error {
+			k.row.Reserved += 5
+			s.returnUses(t.Context())
+			return nil
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s, _, count := countingService(0)
+			store := &gateStore{arrived: make(chan Change, 1), let: make(chan error)}
+			s.store = store
+			written := make(chan error, 1)
+			go func() { written <- write(s, count) }()
+			<-store.arrived
+			looked := make(chan Usage, 1)
+			go func() {
+				s.counters.of(UsesRow{KeyID: "another", Number: 1, Rev: 1, Reserved: 7})
+				looked <- s.Usage()
+			}()
+			select {
+			case u := <-looked:
+				if u.Highest != 7 {
+					t.Errorf("it is told of %d uses", u.Highest)
+				}
+			case <-time.After(time.Minute):
+				t.Error("who looks waits for the store")
+			}
+			store.let <- nil
+			if err := <-written; err != nil {
+				t.Error(err)
+			}
+		})
 	}
 }

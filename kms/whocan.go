@@ -5,6 +5,8 @@ import (
 	"errors"
 	"slices"
 	"strings"
+
+	"github.com/keyhold/keyhold/internal/admission"
 )
 
 // candidatesAtOnce bounds how many principals one page of WhoCan decides about: a page of few who can, in a directory of
@@ -25,13 +27,13 @@ type candidate struct {
 // and roots, users and roles of other accounts; and last, whether principals of other accounts may who are not named. A
 // role stands for its sessions. At most limit of them are answered, those after a marker of an earlier page, and the
 // marker of the next page, empty on the last one. Principals whose rows were changed outside Keyhold can do nothing.
-// It waits for its turn, see SimulationsAtOnce, and ends with ctx.
+// It waits for its turns, see SimulationsAtOnce, and ends with ctx; a page ends early when the next turn does not come.
 func (c *Call) WhoCan(ctx context.Context, q AccessQuestion, after string, limit int) ([]Access, string, error) {
-	done, err := c.service.turn(ctx)
+	turn, err := c.turn(ctx)
 	if err != nil {
 		return nil, "", err
 	}
-	defer done()
+	defer func() { turn.done() }() // that of the last turn
 	asked, err := c.service.askedOf(q.Action)
 	if err != nil {
 		return nil, "", err
@@ -47,7 +49,10 @@ func (c *Call) WhoCan(ctx context.Context, q AccessQuestion, after string, limit
 			more = last
 			return false, nil
 		}
-		if err := ctx.Err(); err != nil {
+		if err := turn.goOn(ctx); err != nil {
+			if decided > 0 && errors.Is(err, admission.ErrThrottled) {
+				more, err = last, nil
+			}
 			return false, err
 		}
 		decided, last = decided+1, next.marker

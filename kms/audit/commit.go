@@ -60,7 +60,7 @@ func (l *Log) gather(first *request) (batch []*request, held *request) {
 // commit makes one batch durable, or fails it.
 func (l *Log) commit(batch []*request) error {
 	if err := l.Err(); err != nil {
-		return fmt.Errorf("the log is closed to writing since an earlier error: %w", err)
+		return fmt.Errorf("%w: the log is closed to writing since an earlier error: %w", ErrUnwritten, err)
 	}
 	now := l.extent()
 	l.batch = l.batch[:0]
@@ -121,7 +121,7 @@ func (l *Log) wait(cause error) error {
 		l.full = true
 		l.config.Logger.Error("audit: the disk is full; requests fail until there is room", "error", cause)
 	}
-	return cause
+	return fmt.Errorf("%w: %w", ErrUnwritten, cause)
 }
 
 func isFull(err error) bool {

@@ -11,6 +11,10 @@ import (
 // ErrClosed is the error of a log that has been closed.
 var ErrClosed = errors.New("the audit log is closed")
 
+// ErrUnwritten is an error of Append after which none of its records is in the log, nor comes into it unless the machine
+// crashes: the disk was full, or the log takes no records any more (see Log.Err).
+var ErrUnwritten = errors.New("none of the records was written")
+
 // queueLength bounds how many Appends wait for the committer; more wait for room, or for the end of their context.
 const queueLength = 1024
 
@@ -67,7 +71,7 @@ func newLog(c Config, under *osDisk) *Log {
 // On any error none of them is acknowledged, but they may be in the log nevertheless, or come into it: after the end
 // of ctx, when the committer already has them, and after a crash. Has tells, once the log has been opened again or a
 // later Append has returned. Errors are the context's, ErrClosed, and those of the disk, which may have poisoned the
-// log (see Err).
+// log (see Err). ErrUnwritten among them says that none of the records is there.
 func (l *Log) Append(ctx context.Context, records ...[]byte) error {
 	if len(records) == 0 {
 		return nil

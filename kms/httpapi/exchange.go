@@ -103,8 +103,7 @@ func (x *exchange) ask(ctx context.Context, c call) (any, error) {
 	known := c.served && row != nil && row.Describe().Service == c.service
 	if known {
 		x.operation = c.name
-		d := row.Describe()
-		ticket.Operation, ticket.Effect, ticket.Simulates = c.name, d.Effect, d.Simulates
+		ticket.Operation, ticket.Effect = c.name, row.Describe().Effect
 	}
 	leave, err := h.config.Gate.Enter(ctx, ticket)
 	if err != nil {

@@ -106,7 +106,6 @@ type Ticket struct {
 	Principal string     // unique id; of a session "<role id>:<session name>"
 	Operation string     // "" for one that there is not
 	Effect    kms.Effect // Read for an operation that there is not
-	Simulates bool       // as in kms.Operation
 }
 
 // open is the gate that everybody passes.

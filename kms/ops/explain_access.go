@@ -9,10 +9,9 @@ import (
 )
 
 var explainAccess = kms.Operation[*api.ExplainAccessInput, *api.ExplainAccessOutput]{
-	Name:      "ExplainAccess",
-	Service:   kms.Keyhold,
-	Effect:    kms.Read,
-	Simulates: true,
+	Name:    "ExplainAccess",
+	Service: kms.Keyhold,
+	Effect:  kms.Read,
 	Targets: func(in *api.ExplainAccessInput) []kms.Target {
 		const action = "keyhold:ExplainAccess"
 		switch {

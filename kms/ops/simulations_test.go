@@ -29,15 +29,25 @@ func TestTheTimeOfARequestEndsItsSimulations(t *testing.T) {
 		_, err := b.service.Do(ctx, kms.Request{Operation: "WhoCan", Caller: b.root(), Input: in})
 		return time.Since(start), err
 	}
-	if _, err := ask(time.Hour); err != nil {
-		t.Fatal(err)
+	// A busy machine holds up now one request and now another: compared are the shortest of some, and the more the closer.
+	whole, least := time.Hour, time.Hour
+	for range 4 { // the first reads all rows
+		took, err := ask(time.Hour)
+		if err != nil {
+			t.Fatal(err)
+		}
+		whole = min(whole, took)
 	}
-	whole, err := ask(time.Hour) // with all rows in memory
-	if err != nil {
-		t.Fatal(err)
+	for tries := 0; tries < 30 && least > whole*3/4; tries++ {
+		switch took, err := ask(whole / 4); {
+		case err == nil:
+			whole = min(whole, took)
+		default:
+			refused(t, err, api.DependencyTimeoutException)
+			least = min(least, took)
+		}
 	}
-	took, err := ask(whole / 4)
-	if refused(t, err, api.DependencyTimeoutException); took > whole*3/4 {
-		t.Errorf("after %v of %v it ended only after %v", whole/4, whole, took)
+	if least > whole*3/4 {
+		t.Errorf("after %v of %v it ended only after %v", whole/4, whole, least)
 	}
 }

@@ -64,7 +64,7 @@ func TestTheCountOfUsesIsExactAfterACleanStopAndNeverTooLowAfterACrash(t *testin
 	is("after a crash", 2+64+128)
 	s.encrypt(key, "x", nil)
 	is("after a crash no reserved use is taken again", 2+64+128+64)
-	s.device.sealed = func(device.Sealed) device.Sealed { return device.Sealed{} }
+	s.world.set(nil, once("token.Encrypt", 1, device.ErrUnavailable))
 	_, err := try[*api.EncryptOutput](s.bench, "Encrypt", &api.EncryptInput{KeyID: &key, Plaintext: []byte("x")})
 	refused(t, err, "KeyUnavailableException")
 	s.repair()

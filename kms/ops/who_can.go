@@ -8,10 +8,9 @@ import (
 )
 
 var whoCan = kms.Operation[*api.WhoCanInput, *api.WhoCanOutput]{
-	Name:      "WhoCan",
-	Service:   kms.Keyhold,
-	Effect:    kms.Read,
-	Simulates: true,
+	Name:    "WhoCan",
+	Service: kms.Keyhold,
+	Effect:  kms.Read,
 	Targets: func(in *api.WhoCanInput) []kms.Target {
 		return []kms.Target{kms.KeyOrAlias(in.KeyID, "keyhold:WhoCan").Overseen()}
 	},

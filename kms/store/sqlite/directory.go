@@ -82,13 +82,32 @@ func vacantDirectory(path string) (directory, error) {
 }
 
 func makeDirectory(dir directory) error {
-	if _, err := os.Stat(string(dir)); !errors.Is(err, fs.ErrNotExist) {
+	parents := toBeEntered(string(dir))
+	if len(parents) == 0 {
 		return nil
 	}
 	if err := os.MkdirAll(string(dir), 0o700); err != nil {
 		return unwritable(directory(filepath.Dir(string(dir))), err)
 	}
-	return syncDirectory(filepath.Dir(string(dir)))
+	for _, parent := range parents {
+		if err := syncDirectory(parent); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// toBeEntered are the directories that get a new entry when a path is made. Without any one of the entries a power cut
+// takes what is below it.
+func toBeEntered(path string) []string {
+	var parents []string
+	for {
+		if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
+			return parents
+		}
+		path = filepath.Dir(path)
+		parents = append(parents, path)
+	}
 }
 
 func absolute(path string) (directory, error) {
