@@ -84,10 +84,11 @@ func (t *table) accessKeys(all []*api.ListAccessKeysOutput) {
 // whose rows were changed outside Keyhold is named and passed over: it must not hide the others.
 func (p *program) eachUser(ctx context.Context, s *session, look func(*api.ListAccessKeysOutput) bool) error {
 	in := &api.ListPrincipalsInput{Kind: new(string(kms.User)), Limit: new(int32(100))}
-	for {
+	return everyPage(nil, func(marker *string) (string, error) {
+		in.Marker = marker
 		page, err := ask[api.ListPrincipalsOutput](ctx, s, "ListPrincipals", in)
 		if err != nil {
-			return err
+			return "", err
 		}
 		for _, user := range page.Principals {
 			out, err := ask[api.ListAccessKeysOutput](ctx, s, "ListAccessKeys", &api.ListAccessKeysInput{Principal: &user.PrincipalID})
@@ -95,16 +96,13 @@ func (p *program) eachUser(ctx context.Context, s *session, look func(*api.ListA
 			case errors.Is(err, &api.Error{Name: api.KMSInvalidStateException}):
 				p.sayf("the access keys of %s are not looked at: %v", user.PrincipalID, err)
 			case err != nil:
-				return err
+				return "", err
 			case !look(out):
-				return nil
+				return "", nil
 			}
 		}
-		if !page.Truncated {
-			return nil
-		}
-		in.Marker = &page.NextMarker
-	}
+		return further(page.Truncated, page.NextMarker)
+	})
 }
 
 func (p *program) accessKeyEnable() *cli.Command {

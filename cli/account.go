@@ -73,26 +73,18 @@ func (p *program) accountList() *cli.Command {
 }
 
 func (p *program) listAccounts(ctx context.Context, c *cli.Context, s *session) error {
-	all := &api.ListAccountsOutput{Accounts: []api.Account{}}
-	err := paged(c, func(limit *int32, marker *string) (string, error) {
-		out, err := ask[api.ListAccountsOutput](ctx, s, "ListAccounts", &api.ListAccountsInput{Limit: limit, Marker: marker})
-		if err != nil {
-			return "", err
-		}
-		all.Accounts = append(all.Accounts, out.Accounts...)
-		all.NextMarker, all.Truncated = out.NextMarker, out.Truncated
-		return out.NextMarker, nil
-	})
-	if err != nil {
-		return err
-	}
-	defer p.sayMore(c, all.NextMarker)
-	return p.show(c, all, func(t *table) {
-		t.row("ACCOUNT ID", "STATE", "CREATED", "NAME")
-		for _, a := range all.Accounts {
-			t.row(a.AccountID, stateOf(a.State), or(instant(a.CreateDate), "-"), or(accountName(a), "-"))
-		}
-	})
+	return list[api.ListAccountsOutput, api.Account]{
+		page: func(limit *int32, marker *string) (*api.ListAccountsOutput, error) {
+			return ask[api.ListAccountsOutput](ctx, s, "ListAccounts", &api.ListAccountsInput{Limit: limit, Marker: marker})
+		},
+		part: func(page *api.ListAccountsOutput) (*[]api.Account, bool, string) {
+			return &page.Accounts, page.Truncated, page.NextMarker
+		},
+		head: []string{"ACCOUNT ID", "STATE", "CREATED", "NAME"},
+		row: func(a api.Account) []string {
+			return []string{a.AccountID, stateOf(a.State), or(instant(a.CreateDate), "-"), or(accountName(a), "-")}
+		},
+	}.show(p, c)
 }
 
 // stateOf is the state of an account, principal or access key in a list, where one whose row was changed outside Keyhold
@@ -149,19 +141,26 @@ func (p *program) previewAccountDeletion(ctx context.Context, c *cli.Context, s 
 // accountOf looks an account up in the list of all.
 func accountOf(ctx context.Context, s *session, id string) (api.Account, error) {
 	in := &api.ListAccountsInput{Limit: new(int32(100))}
-	for {
+	var found *api.Account
+	err := everyPage(nil, func(marker *string) (string, error) {
+		in.Marker = marker
 		out, err := ask[api.ListAccountsOutput](ctx, s, "ListAccounts", in)
 		if err != nil {
-			return api.Account{}, err
+			return "", err
 		}
-		for _, a := range out.Accounts {
-			if a.AccountID == id {
-				return a, nil
+		for i := range out.Accounts {
+			if out.Accounts[i].AccountID == id {
+				found = &out.Accounts[i]
+				return "", nil
 			}
 		}
-		if !out.Truncated {
-			return api.Account{}, api.NotFoundAccount(id)
-		}
-		in.Marker = &out.NextMarker
+		return further(out.Truncated, out.NextMarker)
+	})
+	switch {
+	case err != nil:
+		return api.Account{}, err
+	case found == nil:
+		return api.Account{}, api.NotFoundAccount(id)
 	}
+	return *found, nil
 }

@@ -91,25 +91,16 @@ func (p *program) aliasList() *cli.Command {
 }
 
 func (p *program) listAliases(ctx context.Context, c *cli.Context, s *session) error {
-	all := &api.ListAliasesOutput{Aliases: []api.AliasListEntry{}}
-	err := paged(c, func(limit *int32, marker *string) (string, error) {
-		in := &api.ListAliasesInput{KeyID: operand(c, 0), Limit: limit, Marker: marker}
-		out, err := ask[api.ListAliasesOutput](ctx, s, "ListAliases", in)
-		if err != nil {
-			return "", err
-		}
-		all.Aliases = append(all.Aliases, out.Aliases...)
-		all.NextMarker, all.Truncated = out.NextMarker, out.Truncated
-		return out.NextMarker, nil
-	})
-	if err != nil {
-		return err
-	}
-	defer p.sayMore(c, all.NextMarker)
-	return p.show(c, all, func(t *table) {
-		t.row("ALIAS", "KEY ID", "UPDATED")
-		for _, a := range all.Aliases {
-			t.row(a.AliasName, or(a.TargetKeyID, "-"), or(instant(a.LastUpdatedDate), "-"))
-		}
-	})
+	return list[api.ListAliasesOutput, api.AliasListEntry]{
+		page: func(limit *int32, marker *string) (*api.ListAliasesOutput, error) {
+			return ask[api.ListAliasesOutput](ctx, s, "ListAliases", &api.ListAliasesInput{KeyID: operand(c, 0), Limit: limit, Marker: marker})
+		},
+		part: func(page *api.ListAliasesOutput) (*[]api.AliasListEntry, bool, string) {
+			return &page.Aliases, page.Truncated, page.NextMarker
+		},
+		head: []string{"ALIAS", "KEY ID", "UPDATED"},
+		row: func(a api.AliasListEntry) []string {
+			return []string{a.AliasName, or(a.TargetKeyID, "-"), or(instant(a.LastUpdatedDate), "-")}
+		},
+	}.show(p, c)
 }

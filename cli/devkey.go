@@ -11,6 +11,7 @@ import (
 
 	"github.com/keyhold/keyhold/internal/secret"
 	"github.com/keyhold/keyhold/internal/sigv4"
+	"github.com/keyhold/keyhold/internal/smallfile"
 	"github.com/keyhold/keyhold/kms"
 	"github.com/keyhold/keyhold/kms/api"
 	"github.com/urfave/cli/v2"
@@ -24,6 +25,8 @@ const (
 	// The variables that fix the access key, for scripts that have it written down.
 	devKeyIDVariable  = "KEYHOLD_DEV_ACCESS_KEY_ID"
 	devSecretVariable = "KEYHOLD_DEV_SECRET_ACCESS_KEY"
+	// maxDevFile bounds a file that keyhold dev wrote, in bytes.
+	maxDevFile = 64 << 10
 )
 
 // devKey is an access key of a throw-away directory's administrator; empty: none.
@@ -55,7 +58,7 @@ func (p *program) wantedDevKey(c *cli.Context) (devKey, error) {
 
 // readDevKey reads the file that keep wrote; none when there is no file, or when it was changed into something else.
 func readDevKey(path string) (devKey, error) {
-	text, err := os.ReadFile(path)
+	text, err := smallfile.Read(path, maxDevFile)
 	defer secret.Wipe(text)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return devKey{}, fmt.Errorf("read the administrator's access key: %w", err)

@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/keyhold/keyhold/configs"
+	"github.com/keyhold/keyhold/internal/smallfile"
 	"github.com/urfave/cli/v2"
 )
 
@@ -72,12 +73,12 @@ func envFile(c *cli.Context) string {
 
 // dropEnvFile removes what an earlier server wrote, so that who waits for the file does not take the old one for the new.
 func dropEnvFile(path string) error {
-	text, err := os.ReadFile(path)
+	text, err := smallfile.Read(path, maxDevFile)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil
 	case err != nil:
-		return fmt.Errorf("look at the file of an earlier server: %w", err)
+		return advise(fmt.Errorf("look at the file of an earlier server: %w", err), "name another file with --env-file")
 	case !bytes.HasPrefix(text, []byte(envTitle)):
 		return advise(fmt.Errorf("%s exists, and keyhold dev has not written it", path), "name another file with --env-file")
 	}

@@ -9,7 +9,6 @@ import (
 	"strings"
 
 	"github.com/keyhold/keyhold/client"
-	"github.com/keyhold/keyhold/internal/secret"
 	"github.com/keyhold/keyhold/kms"
 	"github.com/keyhold/keyhold/kms/httpapi"
 	"github.com/urfave/cli/v2"
@@ -97,16 +96,7 @@ func readClientPair(cert, key string) (tls.Certificate, error) {
 	if mode := info.Mode().Perm(); mode&0o004 != 0 {
 		return tls.Certificate{}, fmt.Errorf("%s has mode %04o, so everybody can read it; run: chmod o-r %s", key, mode, shellWord(key))
 	}
-	certText, err := os.ReadFile(cert)
-	if err != nil {
-		return tls.Certificate{}, err
-	}
-	keyText, err := os.ReadFile(key)
-	defer secret.Wipe(keyText)
-	if err != nil {
-		return tls.Certificate{}, err
-	}
-	return tls.X509KeyPair(certText, keyText)
+	return httpapi.ReadPair(cert, key)
 }
 
 func (e *endpoint) close() { e.client.Close() }

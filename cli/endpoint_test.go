@@ -20,6 +20,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/keyhold/keyhold/kms/kmstest"
 )
 
 // emptyList answers every request with a list of no keys.
@@ -125,8 +127,7 @@ func TestWhatGoesWrongWithAnEndpointIsSaidWithTheNextStep(t *testing.T) {
 	pool.AddCert(leaf)
 	expired := listening(t, emptyList, &tls.Config{Certificates: []tls.Certificate{old}})
 	asking := listening(t, emptyList, &tls.Config{Certificates: []tls.Certificate{mine}, ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: pool})
-	gone := listening(t, emptyList, nil)
-	gone.Close()
+	gone := "http://" + kmstest.Deserted(t)
 	authority := pemFile(t, "CERTIFICATE", secure.Certificate().Raw)
 	readable := pemFile(t, "PRIVATE KEY", []byte("x"))
 	if err := os.Chmod(readable, 0o644); err != nil {
@@ -143,7 +144,7 @@ func TestWhatGoesWrongWithAnEndpointIsSaidWithTheNextStep(t *testing.T) {
 		{"it works, with a slash behind it", "key list --endpoint " + plain.URL + "/", exitOK, nil},
 		{"a private authority", "--endpoint " + secure.URL + " --ca-file " + authority + " key list", exitOK, nil},
 		{"a client certificate", "--endpoint " + asking.URL + " --ca-file " + mineFile + " --client-cert " + mineFile + " --client-key " + mineKey + " key list", exitOK, nil},
-		{"nobody there", "--endpoint " + gone.URL + " key create", exitError, []string{"ask " + gone.URL + ": dial tcp", "look whether a server runs there"}},
+		{"nobody there", "--endpoint " + gone + " key create", exitError, []string{"ask " + gone + ": dial tcp", "look whether a server runs there"}},
 		{"an unknown authority", "--endpoint " + secure.URL + " key create", exitError, []string{"unknown authority", "--ca-file or KEYHOLD_CA_FILE"}},
 		{"another authority", "--endpoint " + secure.URL + " --ca-file " + mineFile + " key list", exitError, []string{"unknown authority", "--ca-file"}},
 		{"another name", "--endpoint https://localhost" + port(secure) + " --ca-file " + authority + " key list", exitError, []string{"not localhost", "a name that the server's certificate is for"}},

@@ -33,16 +33,14 @@ func (p *program) listGrants(c *cli.Context) error {
 		if c.IsSet("retiring") {
 			next = listRetirable
 		}
-		all := &api.ListGrantsOutput{Grants: []api.GrantListEntry{}}
-		err := paged(c, func(limit *int32, marker *string) (string, error) {
-			out, err := next(ctx, c, s, limit, marker)
-			if err != nil {
-				return "", err
-			}
-			all.Grants = append(all.Grants, out.Grants...)
-			all.NextMarker, all.Truncated = out.NextMarker, out.Truncated
-			return out.NextMarker, nil
-		})
+		all, err := list[api.ListGrantsOutput, api.GrantListEntry]{
+			page: func(limit *int32, marker *string) (*api.ListGrantsOutput, error) {
+				return next(ctx, c, s, limit, marker)
+			},
+			part: func(page *api.ListGrantsOutput) (*[]api.GrantListEntry, bool, string) {
+				return &page.Grants, page.Truncated, page.NextMarker
+			},
+		}.read(c)
 		if err != nil {
 			return err
 		}

@@ -116,7 +116,7 @@ func (p *program) readInput(ctx context.Context, name string, limit int) ([]byte
 	if name == "" || name == "-" {
 		return readLimited(ctx, p.in, "the standard input", limit)
 	}
-	f, err := os.Open(name)
+	f, err := openInput(ctx, name)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, advise(fmt.Errorf("read the input: %w", err), "correct the path; - in its place reads the standard input")
 	}
@@ -125,6 +125,26 @@ func (p *program) readInput(ctx context.Context, name string, limit int) ([]byte
 	}
 	defer func() { _ = f.Close() }()
 	return readLimited(ctx, f, name, limit)
+}
+
+// openInput opens a file, of which a pipe lets the command wait until somebody writes to it. When ctx ends first, that is
+// left behind, and the process with it.
+func openInput(ctx context.Context, name string) (*os.File, error) {
+	type result struct {
+		f   *os.File
+		err error
+	}
+	done := make(chan result, 1)
+	go func() {
+		f, err := os.Open(name)
+		done <- result{f, err}
+	}()
+	select {
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	case got := <-done:
+		return got.f, got.err
+	}
 }
 
 // errTooLong: the input is longer than what the command takes.

@@ -9,35 +9,6 @@ import (
 	"github.com/urfave/cli/v2"
 )
 
-// pageFlags choose the part of a list that is shown.
-func pageFlags() []cli.Flag {
-	return []cli.Flag{
-		&cli.IntFlag{Name: "limit", Usage: "at most `N` entries a page"},
-		&cli.StringFlag{Name: "marker", Usage: "the page after `MARKER`, which the page before told"},
-		&cli.BoolFlag{Name: "all", Usage: "all pages"},
-	}
-}
-
-// paged asks for one page, or with --all for every page from there on. next keeps what it got and returns the marker of
-// the page after it, "" when there is none.
-func paged(c *cli.Context, next func(limit *int32, marker *string) (string, error)) error {
-	marker := flagText(c, "marker")
-	for {
-		after, err := next(flagNumber(c, "limit"), marker)
-		if err != nil || after == "" || !c.Bool("all") {
-			return err
-		}
-		marker = &after
-	}
-}
-
-// sayMore tells how to see the rest of a list.
-func (p *program) sayMore(c *cli.Context, marker string) {
-	if marker != "" && !wantsJSON(c) {
-		p.sayf("there are more: --all shows all of them, --marker %s the next page", marker)
-	}
-}
-
 func (p *program) keyList() *cli.Command {
 	return &cli.Command{
 		Name: "list", Usage: "list keys with their aliases", ArgsUsage: noOperands,
@@ -51,16 +22,14 @@ func (p *program) keyList() *cli.Command {
 }
 
 func (p *program) listKeys(ctx context.Context, c *cli.Context, s *session) error {
-	all := &api.ListKeysOutput{Keys: []api.KeyListEntry{}}
-	err := paged(c, func(limit *int32, marker *string) (string, error) {
-		out, err := ask[api.ListKeysOutput](ctx, s, "ListKeys", &api.ListKeysInput{Limit: limit, Marker: marker})
-		if err != nil {
-			return "", err
-		}
-		all.Keys = append(all.Keys, out.Keys...)
-		all.NextMarker, all.Truncated = out.NextMarker, out.Truncated
-		return out.NextMarker, nil
-	})
+	all, err := list[api.ListKeysOutput, api.KeyListEntry]{
+		page: func(limit *int32, marker *string) (*api.ListKeysOutput, error) {
+			return ask[api.ListKeysOutput](ctx, s, "ListKeys", &api.ListKeysInput{Limit: limit, Marker: marker})
+		},
+		part: func(page *api.ListKeysOutput) (*[]api.KeyListEntry, bool, string) {
+			return &page.Keys, page.Truncated, page.NextMarker
+		},
+	}.read(c)
 	if err != nil || wantsJSON(c) {
 		return orShow(err, func() error { return p.show(c, all, nil) })
 	}
@@ -113,18 +82,19 @@ func keyTable(ctx context.Context, s *session, keys []api.KeyListEntry, long boo
 func aliasesByKey(ctx context.Context, s *session, key *string) (map[string][]string, error) {
 	names := map[string][]string{}
 	in := &api.ListAliasesInput{KeyID: key, Limit: new(int32(100))}
-	for {
+	err := everyPage(nil, func(marker *string) (string, error) {
+		in.Marker = marker
 		out, err := ask[api.ListAliasesOutput](ctx, s, "ListAliases", in)
 		if err != nil {
-			return nil, err
+			return "", err
 		}
 		for _, a := range out.Aliases {
 			names[a.TargetKeyID] = append(names[a.TargetKeyID], a.AliasName)
 		}
-		if !out.Truncated {
-			break
-		}
-		in.Marker = &out.NextMarker
+		return further(out.Truncated, out.NextMarker)
+	})
+	if err != nil {
+		return nil, err
 	}
 	for _, list := range names {
 		slices.Sort(list)

@@ -44,27 +44,19 @@ func (p *program) listRotations(ctx context.Context, c *cli.Context, s *session)
 	if c.Bool("all-material") {
 		in.IncludeKeyMaterial = new(keyspec.AllKeyMaterial)
 	}
-	all := &api.ListKeyRotationsOutput{Rotations: []api.RotationsListEntry{}}
-	err := paged(c, func(limit *int32, marker *string) (string, error) {
-		in.Limit, in.Marker = limit, marker
-		out, err := ask[api.ListKeyRotationsOutput](ctx, s, "ListKeyRotations", in)
-		if err != nil {
-			return "", err
-		}
-		all.Rotations = append(all.Rotations, out.Rotations...)
-		all.NextMarker, all.Truncated = out.NextMarker, out.Truncated
-		return out.NextMarker, nil
-	})
-	if err != nil {
-		return err
-	}
-	defer p.sayMore(c, all.NextMarker)
-	return p.show(c, all, func(t *table) {
-		t.row("ROTATED", "TYPE", "STATE", "KEY MATERIAL")
-		for _, r := range all.Rotations {
-			t.row(or(instant(r.RotationDate), "-"), or(string(r.RotationType), "-"), or(string(r.KeyMaterialState), "-"), r.KeyMaterialID)
-		}
-	})
+	return list[api.ListKeyRotationsOutput, api.RotationsListEntry]{
+		page: func(limit *int32, marker *string) (*api.ListKeyRotationsOutput, error) {
+			in.Limit, in.Marker = limit, marker
+			return ask[api.ListKeyRotationsOutput](ctx, s, "ListKeyRotations", in)
+		},
+		part: func(page *api.ListKeyRotationsOutput) (*[]api.RotationsListEntry, bool, string) {
+			return &page.Rotations, page.Truncated, page.NextMarker
+		},
+		head: []string{"ROTATED", "TYPE", "STATE", "KEY MATERIAL"},
+		row: func(r api.RotationsListEntry) []string {
+			return []string{or(instant(r.RotationDate), "-"), or(string(r.RotationType), "-"), or(string(r.KeyMaterialState), "-"), r.KeyMaterialID}
+		},
+	}.show(p, c)
 }
 
 // or is s, or another text where s is empty.

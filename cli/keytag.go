@@ -46,25 +46,16 @@ func (p *program) keyTags() *cli.Command {
 }
 
 func (p *program) listTags(ctx context.Context, c *cli.Context, s *session) error {
-	all := &api.ListResourceTagsOutput{Tags: []api.Tag{}}
-	err := paged(c, func(limit *int32, marker *string) (string, error) {
-		in := &api.ListResourceTagsInput{KeyID: operand(c, 0), Limit: limit, Marker: marker}
-		out, err := ask[api.ListResourceTagsOutput](ctx, s, "ListResourceTags", in)
-		if err != nil {
-			return "", err
-		}
-		all.Tags = append(all.Tags, out.Tags...)
-		all.NextMarker, all.Truncated = out.NextMarker, out.Truncated
-		return out.NextMarker, nil
-	})
-	if err != nil {
-		return err
-	}
-	defer p.sayMore(c, all.NextMarker)
-	return p.show(c, all, func(t *table) {
-		t.row("TAG", "VALUE")
-		for _, tag := range all.Tags {
-			t.row(tag.Key(), tag.Value())
-		}
-	})
+	return list[api.ListResourceTagsOutput, api.Tag]{
+		page: func(limit *int32, marker *string) (*api.ListResourceTagsOutput, error) {
+			return ask[api.ListResourceTagsOutput](ctx, s, "ListResourceTags", &api.ListResourceTagsInput{KeyID: operand(c, 0), Limit: limit, Marker: marker})
+		},
+		part: func(page *api.ListResourceTagsOutput) (*[]api.Tag, bool, string) {
+			return &page.Tags, page.Truncated, page.NextMarker
+		},
+		head: []string{"TAG", "VALUE"},
+		row: func(tag api.Tag) []string {
+			return []string{tag.Key(), tag.Value()}
+		},
+	}.show(p, c)
 }

@@ -37,6 +37,15 @@ func circumstanceFlags() []cli.Flag {
 	}
 }
 
+// circumstances are what circumstanceFlags say.
+func circumstances(c *cli.Context) (pairs api.EncryptionContext, entries []api.ContextEntry, err error) {
+	if pairs, err = contextOf(c, "context"); err != nil {
+		return nil, nil, err
+	}
+	entries, err = conditionsOf(c)
+	return pairs, entries, err
+}
+
 func (p *program) explain(c *cli.Context) error {
 	if c.IsSet("request") {
 		for _, f := range c.Command.Flags {
@@ -55,10 +64,7 @@ func (p *program) explain(c *cli.Context) error {
 	}
 	in.Action = new(actionName(c.String("action")))
 	var err error
-	if in.EncryptionContext, err = contextOf(c, "context"); err != nil {
-		return err
-	}
-	if in.ContextEntries, err = conditionsOf(c); err != nil {
+	if in.EncryptionContext, in.ContextEntries, err = circumstances(c); err != nil {
 		return err
 	}
 	return p.with(c, func(ctx context.Context, s *session) error {

@@ -24,26 +24,21 @@ func (p *program) policyWhoCan() *cli.Command {
 func (p *program) whoCan(c *cli.Context) error {
 	in := &api.WhoCanInput{Action: new(actionName(c.Args().First())), KeyID: operand(c, 1)}
 	var err error
-	if in.EncryptionContext, err = contextOf(c, "context"); err != nil {
-		return err
-	}
-	if in.ContextEntries, err = conditionsOf(c); err != nil {
+	if in.EncryptionContext, in.ContextEntries, err = circumstances(c); err != nil {
 		return err
 	}
 	return p.with(c, func(ctx context.Context, s *session) error {
 		all := &api.WhoCanOutput{Principals: []api.PrincipalAccess{}}
-		for {
+		err := everyPage(nil, func(marker *string) (string, error) {
+			in.Marker = marker
 			out, err := ask[api.WhoCanOutput](ctx, s, "WhoCan", in)
 			if err != nil {
-				return err
+				return "", err
 			}
 			all.Principals = append(all.Principals, out.Principals...)
-			if !out.Truncated {
-				break
-			}
-			in.Marker = &out.NextMarker
-		}
-		return p.showWhoCan(c, all, *in.Action)
+			return further(out.Truncated, out.NextMarker)
+		})
+		return orShow(err, func() error { return p.showWhoCan(c, all, *in.Action) })
 	})
 }
 

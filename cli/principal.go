@@ -60,27 +60,18 @@ func kindOf(c *cli.Context, required bool) (kms.PrincipalKind, error) {
 }
 
 func (p *program) listPrincipals(ctx context.Context, c *cli.Context, s *session) error {
-	all := &api.ListPrincipalsOutput{Principals: []api.Principal{}}
-	err := paged(c, func(limit *int32, marker *string) (string, error) {
-		in := &api.ListPrincipalsInput{Kind: operand(c, 0), Limit: limit, Marker: marker}
-		out, err := ask[api.ListPrincipalsOutput](ctx, s, "ListPrincipals", in)
-		if err != nil {
-			return "", err
-		}
-		all.Principals = append(all.Principals, out.Principals...)
-		all.NextMarker, all.Truncated = out.NextMarker, out.Truncated
-		return out.NextMarker, nil
-	})
-	if err != nil {
-		return err
-	}
-	defer p.sayMore(c, all.NextMarker)
-	return p.show(c, all, func(t *table) {
-		t.row("PRINCIPAL", "STATE", "UNIQUE ID", "CREATED", "PATH", "DESCRIPTION")
-		for _, a := range all.Principals {
-			t.row(refOf(a), stateOf(a.State), a.PrincipalID, or(instant(a.CreateDate), "-"), or(a.Path, "-"), a.Description)
-		}
-	})
+	return list[api.ListPrincipalsOutput, api.Principal]{
+		page: func(limit *int32, marker *string) (*api.ListPrincipalsOutput, error) {
+			return ask[api.ListPrincipalsOutput](ctx, s, "ListPrincipals", &api.ListPrincipalsInput{Kind: operand(c, 0), Limit: limit, Marker: marker})
+		},
+		part: func(page *api.ListPrincipalsOutput) (*[]api.Principal, bool, string) {
+			return &page.Principals, page.Truncated, page.NextMarker
+		},
+		head: []string{"PRINCIPAL", "STATE", "UNIQUE ID", "CREATED", "PATH", "DESCRIPTION"},
+		row: func(a api.Principal) []string {
+			return []string{refOf(a), stateOf(a.State), a.PrincipalID, or(instant(a.CreateDate), "-"), or(a.Path, "-"), a.Description}
+		},
+	}.show(p, c)
 }
 
 // refOf is how the commands call a principal of their own account. One whose row was changed outside Keyhold has no name to
@@ -139,17 +130,16 @@ func belongings(ctx context.Context, s *session, a api.Principal) ([]fact, error
 // policiesOf are the names of all identity policies of a principal.
 func policiesOf(ctx context.Context, s *session, ref string) (names []string, err error) {
 	in := &api.ListPrincipalPoliciesInput{Principal: &ref}
-	for {
+	err = everyPage(nil, func(marker *string) (string, error) {
+		in.Marker = marker
 		out, err := ask[api.ListPrincipalPoliciesOutput](ctx, s, "ListPrincipalPolicies", in)
 		if err != nil {
-			return nil, err
+			return "", err
 		}
 		names = append(names, out.PolicyNames...)
-		if !out.Truncated {
-			return names, nil
-		}
-		in.Marker = &out.NextMarker
-	}
+		return further(out.Truncated, out.NextMarker)
+	})
+	return names, err
 }
 
 // showPrincipal shows a principal, for people with its trust policy below.

@@ -81,27 +81,19 @@ func (p *program) principalPolicyList() *cli.Command {
 }
 
 func (p *program) listPrincipalPolicies(ctx context.Context, c *cli.Context, s *session) error {
-	all := &api.ListPrincipalPoliciesOutput{PolicyNames: []string{}}
-	err := paged(c, func(limit *int32, marker *string) (string, error) {
-		in := &api.ListPrincipalPoliciesInput{Principal: operand(c, 0), Limit: limit, Marker: marker}
-		out, err := ask[api.ListPrincipalPoliciesOutput](ctx, s, "ListPrincipalPolicies", in)
-		if err != nil {
-			return "", err
-		}
-		all.PolicyNames = append(all.PolicyNames, out.PolicyNames...)
-		all.NextMarker, all.Truncated = out.NextMarker, out.Truncated
-		return out.NextMarker, nil
-	})
-	if err != nil {
-		return err
-	}
-	defer p.sayMore(c, all.NextMarker)
-	return p.show(c, all, func(t *table) {
-		t.row("POLICY")
-		for _, name := range all.PolicyNames {
-			t.row(name)
-		}
-	})
+	return list[api.ListPrincipalPoliciesOutput, string]{
+		page: func(limit *int32, marker *string) (*api.ListPrincipalPoliciesOutput, error) {
+			in := &api.ListPrincipalPoliciesInput{Principal: operand(c, 0), Limit: limit, Marker: marker}
+			return ask[api.ListPrincipalPoliciesOutput](ctx, s, "ListPrincipalPolicies", in)
+		},
+		part: func(page *api.ListPrincipalPoliciesOutput) (*[]string, bool, string) {
+			return &page.PolicyNames, page.Truncated, page.NextMarker
+		},
+		head: []string{"POLICY"},
+		row: func(name string) []string {
+			return []string{name}
+		},
+	}.show(p, c)
 }
 
 func (p *program) principalPolicyDelete() *cli.Command {

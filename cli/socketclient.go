@@ -3,13 +3,13 @@ package cli
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
+	"net/url"
 
+	"github.com/keyhold/keyhold/client"
 	"github.com/keyhold/keyhold/internal/secret"
 	"github.com/keyhold/keyhold/kms"
 	"github.com/keyhold/keyhold/kms/api"
@@ -17,7 +17,7 @@ import (
 
 // neighbour is a server that holds the data directory, on the other side of its admin socket.
 type neighbour struct {
-	client *http.Client
+	http *http.Client
 }
 
 // findServer finds the server that holds a directory; nil when there is none, or none that answers.
@@ -33,7 +33,7 @@ func findServer(ctx context.Context, dir string) *neighbour {
 	return &neighbour{&http.Client{Transport: &http.Transport{DialContext: dial, MaxIdleConns: 1}}}
 }
 
-func (r *neighbour) close() { r.client.CloseIdleConnections() }
+func (r *neighbour) close() { r.http.CloseIdleConnections() }
 
 // do implements remote.
 func (r *neighbour) do(ctx context.Context, caller kms.Caller, row kms.Description, in kms.Input) (out any, id string, err error) {
@@ -54,57 +54,61 @@ func (r *neighbour) do(ctx context.Context, caller kms.Caller, row kms.Descripti
 		request.Header.Set(arnHeader, caller.ARN)
 		request.Header.Set(idHeader, caller.PrincipalID)
 	}
-	response, err := r.client.Do(request)
+	response, err := r.http.Do(request)
 	if err != nil {
 		return nil, "", lostAnswer(ctx, row, err)
 	}
 	id = response.Header.Get(requestHeader)
-	out, err = readAnswer(response, row.NewOutput())
-	var wire *api.Error
-	if err != nil && !errors.As(err, &wire) && row.Effect == kms.Mutate {
-		err = unsure(err, id)
+	out = row.NewOutput()
+	if err := client.ReadAnswer(response, out); err != nil {
+		return nil, id, unreadAnswer(ctx, row, id, err)
 	}
-	return out, id, err
+	return out, id, nil
 }
 
-// lostAnswer tells a change that nobody got from one of which nobody knows.
+// lostAnswer is for a request without an answer: it tells a change that nobody got from one of which nobody knows.
 func lostAnswer(ctx context.Context, row kms.Description, err error) error {
+	var transport *url.Error
+	if errors.As(err, &transport) {
+		err = transport.Err // the rest is the same for every socket
+	}
+	var op *net.OpError
+	sent := !errors.As(err, &op) || op.Op != "dial"
+	return brokenOff(ctx, sent && row.Effect == kms.Mutate, "", err)
+}
+
+// unreadAnswer is for an answer that is none of success: an error of the API, or one of which nobody knows.
+func unreadAnswer(ctx context.Context, row kms.Description, id string, err error) error {
+	var wire *api.Error
+	var status *client.StatusError
+	var answer *client.AnswerError
+	uncertain := row.Effect == kms.Mutate
+	switch {
+	case errors.As(err, &wire):
+		return err
+	case errors.As(err, &status):
+		err = fmt.Errorf("the server answered with status %d and no error of the API", status.Status)
+	case !errors.As(err, &answer):
+		return brokenOff(ctx, uncertain, id, err)
+	}
+	if uncertain {
+		return unsure(err, id)
+	}
+	return err
+}
+
+// brokenOff is for a connection that ended too early, for whichever reason.
+func brokenOff(ctx context.Context, uncertain bool, id string, err error) error {
 	interrupted := ctx.Err()
 	if interrupted != nil {
 		err = interrupted
 	}
-	var op *net.OpError
-	switch sent := !errors.As(err, &op) || op.Op != "dial"; {
-	case sent && row.Effect == kms.Mutate:
-		return unsure(fmt.Errorf("ask the server that holds the data directory: %w", err), "")
+	err = fmt.Errorf("ask the server that holds the data directory: %w", err)
+	switch {
+	case uncertain:
+		return unsure(err, id)
 	case interrupted != nil:
 		return interrupted
 	}
-	return advise(fmt.Errorf("ask the server that holds the data directory: %w", err), "look at the server's log; it may have ended meanwhile")
-}
-
-// maxAnswer is more than any answer has: a list of 1,000 keys, or of 100 grants.
-const maxAnswer = 16 << 20
-
-// readAnswer reads the shape of an answer into out, or its error.
-func readAnswer(response *http.Response, out any) (_ any, err error) {
-	text, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer))
-	defer secret.Wipe(text)
-	if err := errors.Join(err, response.Body.Close()); err != nil {
-		return nil, fmt.Errorf("read the server's answer: %w", err)
-	}
-	if response.StatusCode == http.StatusOK {
-		if err := json.Unmarshal(text, out); err != nil {
-			return nil, fmt.Errorf("read the server's answer: %w", err)
-		}
-		return out, nil
-	}
-	var wire struct {
-		Name    string `json:"__type"`
-		Message string `json:"message"`
-	}
-	if err := json.Unmarshal(text, &wire); err != nil || wire.Name == "" {
-		return nil, fmt.Errorf("the server answered with status %d and no error of the API", response.StatusCode)
-	}
-	return nil, &api.Error{Name: wire.Name, Message: wire.Message}
+	return advise(err, "look at the server's log; it may have ended meanwhile")
 }

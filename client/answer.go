@@ -19,7 +19,7 @@ func decodeJSON(_ string, body []byte, out any) *failure {
 	if len(body) == 0 {
 		return unreadable("it is empty")
 	}
-	err := api.Decode(body, out, api.IgnoreUnknown)
+	err := api.DecodeAnswer(body, out)
 	if err == nil {
 		return complete(out)
 	}
@@ -64,21 +64,21 @@ type errorBody struct {
 
 // faultJSON is the error in a body, empty when there is none.
 func faultJSON(body []byte) (b errorBody) {
-	if api.Decode(body, &b, api.IgnoreUnknown) != nil {
+	if api.DecodeAnswer(body, &b) != nil {
 		return errorBody{}
 	}
 	return b
 }
 
 // readError reads an answer that is no success.
-func readError(w wire, response *http.Response) *failure {
-	body, err := readBody(response.Body, response.ContentLength)
+func readError(how reading, response *http.Response) *failure {
+	body, err := readBody(response)
 	defer secret.Wipe(body)
 	v := verdictOf(response.StatusCode)
 	if err != nil {
 		return fails(v, &StatusError{Status: response.StatusCode, detail: detail(response)})
 	}
-	e := apiError(response.Header, w.fault(body))
+	e := apiError(response.Header, how.wire.fault(body))
 	if e == nil {
 		return fails(v, &StatusError{Status: response.StatusCode, detail: detail(response)})
 	}

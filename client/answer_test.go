@@ -53,7 +53,7 @@ func TestAnswersThatAreNotOfTheAPI(t *testing.T) {
 	}
 	announced := func(r *http.Request) (*http.Response, error) {
 		response, err := fine(r)
-		response.ContentLength = api.MaxBody + 1
+		response.ContentLength = client.MaxAnswer + 1
 		return response, err
 	}
 	for _, c := range []struct {
@@ -67,8 +67,8 @@ func TestAnswersThatAreNotOfTheAPI(t *testing.T) {
 		{"another type", says(200, `{"Keys":7}`), "it is not the operation's"},
 		{"text behind it", says(200, `{"Keys":[]}{}`), "it is not JSON"},
 		{"cut short", says(200, `{"Keys":[{"KeyId":"a`), "it is not JSON"},
-		{"too large", large, "it is larger than 1048576 bytes"},
-		{"too large, as announced", announced, "it is larger than 1048576 bytes"},
+		{"too large", large, "it is larger than 16777216 bytes"},
+		{"too large, as announced", announced, "it is larger than 16777216 bytes"},
 		{"another success", says(204, ""), "HTTP status 204"},
 		{"a page of a proxy", says(407, "<html>"), "HTTP status 407"},
 		{"an error without a name", says(400, `{}`), "HTTP status 400"},

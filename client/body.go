@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"reflect"
 	"sync"
 
@@ -58,12 +59,14 @@ func (r *payloadReader) Read(into []byte) (int, error) {
 // firstRead is what is set aside for an answer before its length is known.
 const firstRead = 4 << 10
 
-var errAnswerTooLarge = fmt.Errorf("it is larger than %d bytes", api.MaxBody)
+// errAnswerTooLarge is an answer of more than MaxAnswer bytes.
+var errAnswerTooLarge = fmt.Errorf("it is larger than %d bytes", MaxAnswer)
 
-// readBody reads an answer of at most api.MaxBody bytes; length is what was announced, or -1. It may hold a plaintext:
-// whoever gets it wipes it, also with an error.
-func readBody(r io.Reader, length int64) ([]byte, error) {
-	if length > api.MaxBody {
+// readBody reads an answer of at most MaxAnswer bytes. It may hold a plaintext: whoever gets it wipes it, also with an error,
+// which is errAnswerTooLarge or that of the connection.
+func readBody(response *http.Response) ([]byte, error) {
+	r, length := response.Body, response.ContentLength // -1 if it was not announced
+	if length > MaxAnswer {
 		return nil, errAnswerTooLarge
 	}
 	body := make([]byte, 0, max(firstRead, length+1))
@@ -74,7 +77,7 @@ func readBody(r io.Reader, length int64) ([]byte, error) {
 		n, err := r.Read(body[len(body):cap(body)])
 		body = body[:len(body)+n]
 		switch {
-		case len(body) > api.MaxBody:
+		case len(body) > MaxAnswer:
 			return body, errAnswerTooLarge
 		case errors.Is(err, io.EOF):
 			return body, nil

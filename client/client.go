@@ -9,7 +9,7 @@
 // the request has a Name). The rest, such as CreateKey, CreateAccessKey, RotateKeyOnDemand and everything that deletes,
 // is given up with an error that is ErrUncertain: look what is there before asking again.
 //
-// Redirects are not followed. Answers are read up to api.MaxBody bytes. What the client itself holds of plaintexts is
+// Redirects are not followed. Answers are read up to MaxAnswer bytes. What the client itself holds of plaintexts is
 // wiped after use; the request's and the answer's own Sensitive members are the caller's to wipe, and what net/http and TLS
 // buffer is out of reach.
 //

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/keyhold/keyhold/internal/smallfile"
 )
 
 // Environment finds credentials and region where the AWS CLI and SDKs do (AWS SDKs and Tools Reference Guide,
@@ -39,12 +41,17 @@ var _ Provider = Environment{}
 // elsewhere are the variables by which an environment has credentials in places that are not supported.
 var elsewhere = []string{"AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_CONTAINER_CREDENTIALS_FULL_URI"}
 
-// The members of a profile that have credentials come from elsewhere. A role counts even where there are keys, which only
-// serve to assume it.
-var (
-	roleMembers  = []string{"role_arn", "source_profile", "credential_source", "web_identity_token_file"}
-	otherMembers = []string{"sso_session", "sso_start_url", "sso_account_id", "login_session"}
-)
+// source is a member of a profile by which credentials come from elsewhere.
+type source struct {
+	member string
+	role   bool // it counts even where there are keys, which only serve to assume the role
+}
+
+// sources are those that are not supported. Roles come first, because they count in any case.
+var sources = []source{
+	{"role_arn", true}, {"source_profile", true}, {"credential_source", true}, {"web_identity_token_file", true},
+	{"sso_session", false}, {"sso_start_url", false}, {"sso_account_id", false}, {"login_session", false},
+}
 
 // Credentials implements Provider.
 func (e Environment) Credentials(ctx context.Context) (Credentials, error) {
@@ -73,13 +80,9 @@ func (e Environment) find(ctx context.Context) (Credentials, error) {
 }
 
 func (e Environment) inFiles(ctx context.Context, files []profileFile) (Credentials, error) {
-	name := e.profile()
-	for _, member := range roleMembers {
-		for _, f := range files {
-			if f.members[member] != "" {
-				return Credentials{}, fmt.Errorf("%s in profile %q of %s is not supported; put keys there, or into the environment", member, name, f.path)
-			}
-		}
+	role, unsupported := e.unsupported(files)
+	if role {
+		return Credentials{}, unsupported
 	}
 	for _, f := range files {
 		id, key := f.members["aws_access_key_id"], f.members["aws_secret_access_key"]
@@ -87,25 +90,33 @@ func (e Environment) inFiles(ctx context.Context, files []profileFile) (Credenti
 			return NewCredentials(id, []byte(key), f.members["aws_session_token"], time.Time{}), nil
 		}
 		if id != "" || key != "" {
-			return Credentials{}, fmt.Errorf("profile %q of %s has only one of aws_access_key_id and aws_secret_access_key", name, f.path)
+			return Credentials{}, fmt.Errorf("profile %q of %s has only one of aws_access_key_id and aws_secret_access_key", e.profile(), f.path)
 		}
+	}
+	if unsupported != nil {
+		return Credentials{}, unsupported
 	}
 	return e.inProcess(ctx, files)
 }
 
-// inProcess runs the profile's credential_process, unless there are none or the profile has credentials come from elsewhere.
-func (e Environment) inProcess(ctx context.Context, files []profileFile) (Credentials, error) {
-	name := e.profile()
-	for _, f := range files {
-		for _, member := range otherMembers {
-			if f.members[member] != "" {
-				return Credentials{}, fmt.Errorf("%s in profile %q of %s is not supported; put keys there, or into the environment", member, name, f.path)
+// unsupported is the refusal of a profile that has credentials come from elsewhere, nil of any other; role tells that it
+// stands even where there are keys.
+func (e Environment) unsupported(files []profileFile) (role bool, err error) {
+	for _, s := range sources {
+		for _, f := range files {
+			if f.members[s.member] != "" {
+				return s.role, fmt.Errorf("%s in profile %q of %s is not supported; put keys there, or into the environment", s.member, e.profile(), f.path)
 			}
 		}
 	}
+	return false, nil
+}
+
+// inProcess runs the profile's credential_process, if there is one.
+func (e Environment) inProcess(ctx context.Context, files []profileFile) (Credentials, error) {
 	for _, f := range files {
 		if command := f.members["credential_process"]; command != "" {
-			where := fmt.Sprintf("profile %q of %s", name, f.path)
+			where := fmt.Sprintf("profile %q of %s", e.profile(), f.path)
 			c, err := e.runProcess(ctx, command, where)
 			if err != nil {
 				return c, fmt.Errorf("run the credential_process in %s: %w", where, err)
@@ -222,7 +233,10 @@ func (e Environment) read(variable, name string, sections []string) (profileFile
 		path = filepath.Join(home, ".aws", name)
 	}
 	f := profileFile{path: path, members: map[string]string{}}
-	text, err := os.ReadFile(path)
+	if path == os.DevNull { // as AWS's tools are told that there is none
+		return f, nil
+	}
+	text, err := smallfile.Read(path, maxProfileFile)
 	if errors.Is(err, os.ErrNotExist) {
 		return f, nil
 	}
@@ -230,9 +244,6 @@ func (e Environment) read(variable, name string, sections []string) (profileFile
 		return f, err
 	}
 	defer clear(text)
-	if len(text) > maxProfileFile {
-		return f, fmt.Errorf("%s is larger than %d bytes", path, maxProfileFile)
-	}
 	all, err := parseProfiles(string(text))
 	if err != nil {
 		return f, fmt.Errorf("%s: %w", path, err)

@@ -134,11 +134,13 @@ func lookUp(name string, in Input, out any) (operation, error) {
 }
 
 // isShape tells whether v points to the shape of that name.
-func isShape(v any, name string) bool {
+func isShape(v any, name string) bool { return shapeName(v) == name }
+
+// shapeName is the name of the shape of kms/api that v points to, "" when it is none.
+func shapeName(v any) string {
 	p := reflect.ValueOf(v)
-	if p.Kind() != reflect.Pointer || p.IsNil() {
-		return false
+	if p.Kind() != reflect.Pointer || p.IsNil() || p.Type().Elem().PkgPath() != reflect.TypeFor[api.Void]().PkgPath() {
+		return ""
 	}
-	t := p.Type().Elem()
-	return t.Name() == name && t.PkgPath() == reflect.TypeFor[api.Void]().PkgPath()
+	return p.Type().Elem().Name()
 }

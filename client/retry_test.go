@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -15,6 +14,7 @@ import (
 
 	"github.com/keyhold/keyhold/client"
 	"github.com/keyhold/keyhold/kms/api"
+	"github.com/keyhold/keyhold/kms/kmstest"
 )
 
 type responder = func(*http.Request) (*http.Response, error)
@@ -190,14 +190,9 @@ func TestTheContextEndsACall(t *testing.T) {
 }
 
 func TestAServerThatIsNotThereIsAskedAgainForAnything(t *testing.T) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_ = l.Close()
-	c := newClient(t, client.Config{Endpoint: "http://" + l.Addr().String(), Region: region, Retry: client.Retry{FirstDelay: 1, MaxDelay: 1},
+	c := newClient(t, client.Config{Endpoint: "http://" + kmstest.Deserted(t), Region: region, Retry: client.Retry{FirstDelay: 1, MaxDelay: 1},
 		Credentials: client.Static(client.NewCredentials("AKIDEXAMPLE", []byte("secret"), "", time.Time{}))})
-	_, err = c.CreateKey(t.Context(), &api.CreateKeyInput{})
+	_, err := c.CreateKey(t.Context(), &api.CreateKeyInput{})
 	var e *client.Error
 	if !errors.As(err, &e) || e.Attempts != 4 || e.Uncertain {
 		t.Errorf("got %v", err)

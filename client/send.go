@@ -13,7 +13,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/keyhold/keyhold/internal/secret"
 	"github.com/keyhold/keyhold/internal/sigv4"
 )
 
@@ -66,7 +65,7 @@ func (c *Client) attempt(ctx context.Context, k *call, out any) *failure {
 		return c.unanswered(ctx, sent.verdict(), err)
 	}
 	defer func() { _ = response.Body.Close() }()
-	f := k.read(response, out)
+	f := readAnswer(reading{k.wire, k.name}, response, out)
 	if f == nil {
 		return nil
 	}
@@ -152,28 +151,4 @@ func (d *delivery) verdict() verdict {
 		return refused
 	}
 	return unknown
-}
-
-// read reads an answer.
-func (k *call) read(response *http.Response, out any) *failure {
-	if response.StatusCode != http.StatusOK {
-		return readError(k.wire, response)
-	}
-	body, err := readBody(response.Body, response.ContentLength)
-	defer secret.Wipe(body)
-	switch {
-	case errors.Is(err, errAnswerTooLarge):
-		return unreadable(err.Error())
-	case err != nil:
-		return fails(unknown, fmt.Errorf("read the answer: %w", err))
-	}
-	if len(body) == 0 && !isAnswer(response.Header) {
-		return unreadable("it is empty, and not from a KMS")
-	}
-	return k.wire.decode(k.name, body, out)
-}
-
-// isAnswer tells whether an answer is marked as one of the API, of which AWS and Keyhold mark each.
-func isAnswer(h http.Header) bool {
-	return requestID(h) != "" || h.Get("Content-Type") == jsonKind
 }

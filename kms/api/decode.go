@@ -27,6 +27,14 @@ func Decode(data []byte, into any, unknown UnknownPolicy) error {
 	if len(data) > MaxBody {
 		return RequestTooLarge()
 	}
+	return decode(data, into, unknown)
+}
+
+// DecodeAnswer is Decode for a server's answer: members that the shape does not have are passed over, and whoever read
+// data has bounded its length.
+func DecodeAnswer(data []byte, into any) error { return decode(data, into, IgnoreUnknown) }
+
+func decode(data []byte, into any, unknown UnknownPolicy) error {
 	target := reflect.ValueOf(into)
 	if target.Kind() != reflect.Pointer || target.IsNil() || target.Elem().Kind() != reflect.Struct {
 		return fmt.Errorf("decode into %T: want a pointer to a struct", into)

@@ -169,6 +169,11 @@ func TestErrorsOfTheDecoderRepeatLittleOfTheRequest(t *testing.T) {
 func TestDecodeBoundsTheSize(t *testing.T) {
 	err := api.Decode(bytes.Repeat([]byte(" "), api.MaxBody+1), &api.EncryptInput{}, api.IgnoreUnknown)
 	wantMessage(t, err, api.RequestEntityTooLargeException, "The request is larger than 1048576 bytes.")
+	var out api.ListKeysOutput
+	answer := append(bytes.Repeat([]byte(" "), api.MaxBody+1), `{"NextMarker":"m","New":1}`...)
+	if err := api.DecodeAnswer(answer, &out); err != nil || out.NextMarker != "m" {
+		t.Errorf("an answer, which its reader bounds, gives %v, %v", out, err)
+	}
 }
 
 func TestDecodeCopiesEverything(t *testing.T) {

@@ -3,7 +3,7 @@ package api
 // The limits of requests and resources (AWS KMS developer guide, "Quotas", and the API reference of each member). Lengths
 // of strings are in UTF-16 code units, as AWS counts them; of blobs in bytes.
 const (
-	MaxBody              = 1 << 20 // bytes of a request or reply
+	MaxBody              = 1 << 20 // bytes of a request
 	MaxCiphertext        = 6144
 	MaxPlaintext         = 4096
 	MaxRandom            = 1024  // NumberOfBytes of GenerateDataKey and GenerateRandom

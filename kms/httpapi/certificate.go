@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/keyhold/keyhold/internal/ownership"
+	"github.com/keyhold/keyhold/internal/secret"
+	"github.com/keyhold/keyhold/internal/smallfile"
 )
 
 // reloadAfter is how often the files of a certificate are looked at, at most.
@@ -132,7 +134,7 @@ func (t TLS) read() (*tls.Config, error) {
 			return nil, fmt.Errorf("check the server's certificate: %w", err)
 		}
 	}
-	pair, err := tls.LoadX509KeyPair(t.Certificate, t.Key)
+	pair, err := ReadPair(t.Certificate, t.Key)
 	if err != nil {
 		return nil, fmt.Errorf("read the server's certificate %s and its key %s: %w", t.Certificate, t.Key, err)
 	}
@@ -148,13 +150,31 @@ func (t TLS) read() (*tls.Config, error) {
 	return config, nil
 }
 
-// ReadAuthorities reads the certificates of authorities from a file in PEM that nobody but root and the owner may be able to
-// change; a file without one is refused.
+// maxPEM bounds a file of certificates in bytes: one of all public authorities has a quarter of a million.
+const maxPEM = 4 << 20
+
+// ReadPair reads a certificate, which those of intermediate authorities follow, and its key from regular files in PEM of at
+// most 4 MiB.
+func ReadPair(certificate, key string) (tls.Certificate, error) {
+	certText, err := smallfile.Read(certificate, maxPEM)
+	if err != nil {
+		return tls.Certificate{}, err
+	}
+	keyText, err := smallfile.Read(key, maxPEM)
+	defer secret.Wipe(keyText)
+	if err != nil {
+		return tls.Certificate{}, err
+	}
+	return tls.X509KeyPair(certText, keyText)
+}
+
+// ReadAuthorities reads the certificates of authorities from a regular file in PEM of at most 4 MiB, that nobody but root
+// and the owner may be able to change; a file without one is refused.
 func ReadAuthorities(path string) (*x509.CertPool, error) {
 	if err := ownership.Check(path); err != nil {
 		return nil, err
 	}
-	pem, err := os.ReadFile(path)
+	pem, err := smallfile.Read(path, maxPEM)
 	if err != nil {
 		return nil, err
 	}

@@ -16,6 +16,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -210,14 +211,16 @@ func TestAServerDoesNotStartWithoutAGoodCertificate(t *testing.T) {
 		spoil func(f *files)
 		want  string
 	}{
-		"no files":             {func(f *files) { _ = os.Remove(f.Certificate) }, "no such file"},
-		"no certificate":       {func(f *files) { f.write(nil, key) }, "read the server's certificate"},
-		"a key for everybody":  {func(f *files) { _ = os.Chmod(f.Key, 0o604) }, "run: chmod o-r "},
-		"files of everybody":   {func(f *files) { _ = os.Chmod(f.Certificate, 0o666) }, "chmod go-w "},
-		"no authorities":       {func(f *files) { f.ClientCA = f.Key }, "holds no certificate in PEM"},
-		"no such authorities":  {func(f *files) { f.ClientCA = f.Key + "x" }, "no such file"},
-		"authorities for all":  {func(f *files) { f.ClientCA = f.Certificate; _ = os.Chmod(f.ClientCA, 0o602) }, "chmod go-w "},
-		"no clock for the end": {func(f *files) { f.Now = nil }, "it needs a clock"},
+		"no files":              {func(f *files) { _ = os.Remove(f.Certificate) }, "no such file"},
+		"no certificate":        {func(f *files) { f.write(nil, key) }, "read the server's certificate"},
+		"a key for everybody":   {func(f *files) { _ = os.Chmod(f.Key, 0o604) }, "run: chmod o-r "},
+		"files of everybody":    {func(f *files) { _ = os.Chmod(f.Certificate, 0o666) }, "chmod go-w "},
+		"no authorities":        {func(f *files) { f.ClientCA = f.Key }, "holds no certificate in PEM"},
+		"no such authorities":   {func(f *files) { f.ClientCA = f.Key + "x" }, "no such file"},
+		"authorities for all":   {func(f *files) { f.ClientCA = f.Certificate; _ = os.Chmod(f.ClientCA, 0o602) }, "chmod go-w "},
+		"a pipe":                {func(f *files) { f.Key = pipeAt(t, f.Key+".pipe") }, "is a pipe: name a regular file"},
+		"a pipe of authorities": {func(f *files) { f.ClientCA = pipeAt(t, f.Key+".pipe") }, "is a pipe: name a regular file"},
+		"no clock for the end":  {func(f *files) { f.Now = nil }, "it needs a clock"},
 	} {
 		f := b.files()
 		f.write(cert, key)
@@ -226,6 +229,15 @@ func TestAServerDoesNotStartWithoutAGoodCertificate(t *testing.T) {
 			t.Errorf("%s: %v, want %q", name, err, c.want)
 		}
 	}
+}
+
+// pipeAt makes a named pipe to which nobody writes.
+func pipeAt(t *testing.T, path string) string {
+	t.Helper()
+	if err := syscall.Mkfifo(path, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
 }
 
 func TestClientsMustHaveACertificateWhereTheServerSaysSo(t *testing.T) {
