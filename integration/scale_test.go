@@ -45,31 +45,55 @@ type latencies struct {
 // sees them: it lists the token once, at login. Creating a key is reported and not judged: that the new id is not
 // taken is asked of the token, and SoftHSM looks through all its objects to answer.
 func TestOnlyStartAndInventoryGrowWithTheNumberOfObjects(t *testing.T) {
-	small, large := measure(t, scaleSmall), measure(t, scaleLarge(t))
+	few, many := newSite(t), newSite(t)
+	few.fill(t, scaleSmall)
+	many.fill(t, scaleLarge(t))
+	var small, large latencies
+	var grown []string
+	// Both are measured by turns, until nothing has grown or in the end: a machine may be busy for longer than one measure.
+	for tries := 0; tries == 0 || tries < 5 && len(grown) > 0; tries++ {
+		small, large = small.orBetter(few.measure(t, scaleSmall)), large.orBetter(many.measure(t, scaleLarge(t)))
+		grown = large.grownFrom(small)
+	}
 	t.Logf("%10s %12s %12s %12s %12s %12s %12s", "objects", "start", "inventory", "describe", "encrypt", "decrypt", "create key")
 	for _, l := range []latencies{small, large} {
 		t.Logf("%10d %12v %12v %12v %12v %12v %12v", l.objects, l.start, l.inventory, l.describe, l.encrypt, l.decrypt, l.createKey)
 	}
-	for name, pair := range map[string][2]time.Duration{
-		"describe": {small.describe, large.describe}, "encrypt": {small.encrypt, large.encrypt}, "decrypt": {small.decrypt, large.decrypt},
-	} {
-		// Three times is far below any growth with the objects (67 or 1,000 times) and above the noise of a busy machine.
-		if pair[1] > 3*pair[0]+time.Millisecond {
-			t.Errorf("%s takes %v with %d objects and %v with %d", name, pair[1], large.objects, pair[0], small.objects)
-		}
+	for _, what := range grown {
+		t.Error(what)
 	}
 }
 
-func measure(t *testing.T, objects int) latencies {
+// orBetter is the shorter of each two.
+func (l latencies) orBetter(other latencies) latencies {
+	if l.objects == 0 {
+		return other
+	}
+	return latencies{l.objects, min(l.start, other.start), min(l.inventory, other.inventory), min(l.describe, other.describe),
+		min(l.encrypt, other.encrypt), min(l.decrypt, other.decrypt), min(l.createKey, other.createKey)}
+}
+
+// grownFrom says what takes longer than on a small token.
+func (l latencies) grownFrom(small latencies) (grown []string) {
+	for name, pair := range map[string][2]time.Duration{
+		"describe": {small.describe, l.describe}, "encrypt": {small.encrypt, l.encrypt}, "decrypt": {small.decrypt, l.decrypt},
+	} {
+		// Three times is far below any growth with the objects (67 or 1,000 times) and above the noise of a busy machine.
+		if pair[1] > 3*pair[0]+time.Millisecond {
+			grown = append(grown, fmt.Sprintf("%s takes %v with %d objects and %v with %d", name, pair[1], l.objects, pair[0], small.objects))
+		}
+	}
+	return grown
+}
+
+func (s site) measure(t *testing.T, objects int) latencies {
 	t.Helper()
-	s := newSite(t)
-	s.fill(t, objects)
 	s.preload = true
 	l := latencies{objects: objects}
 	begin := time.Now()
 	err := s.with(t.Context(), func(service *kms.Service, token *hsm.Token) error {
 		l.start = time.Since(begin)
-		id := newKey(t, service, "alias/scale")
+		id := newKey(t, service, fmt.Sprint("alias/scale-", time.Now().UnixNano()))
 		l.describe = typical(t, 200, func() error {
 			_, err := do(t, service, "DescribeKey", &api.DescribeKeyInput{KeyID: &id})
 			return err

@@ -98,11 +98,10 @@ func scriptMode(ts *testscript.TestScript, args []string) error {
 
 // scriptAwait waits until a file, which a background process writes, holds a text.
 func scriptAwait(ts *testscript.TestScript, args []string) error {
-	for range 3000 {
+	for end := time.Now().Add(soon); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
 		if octets, err := os.ReadFile(ts.MkAbs(args[0])); err == nil && bytes.Contains(octets, []byte(args[1])) {
 			return nil
 		}
-		time.Sleep(10 * time.Millisecond)
 	}
 	return fmt.Errorf("%s does not come to hold %q", args[0], args[1])
 }

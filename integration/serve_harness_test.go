@@ -311,9 +311,41 @@ func (s *server) look(path string) (int, string) {
 // await waits until readiness has the status, and answers what it says then.
 func (s *server) await(status int) string {
 	s.t.Helper()
+	return s.awaitReport(status, func(readiness) bool { return true })
+}
+
+// readiness is what the server says about whether it is ready.
+type readiness struct {
+	Checks []struct {
+		Name, Reason string
+		OK           bool
+		AgeSeconds   float64
+	}
+}
+
+// onlyTokenFails tells whether all looks but the token's are well, and only that one has a reason, which is answered.
+func (r readiness) onlyTokenFails() (reason string, age float64, is bool) {
+	is = true
+	for _, c := range r.Checks {
+		is = is && c.OK == (c.Name != "token") && c.OK == (c.Reason == "")
+		if c.Name == "token" {
+			reason, age = c.Reason, c.AgeSeconds
+		}
+	}
+	return reason, age, is
+}
+
+// awaitReport waits until readiness has the status and is what is wanted besides: on a machine that is held up, looks that
+// are well are late now and then.
+func (s *server) awaitReport(status int, wanted func(readiness) bool) string {
+	s.t.Helper()
 	for end := time.Now().Add(soon); ; time.Sleep(20 * time.Millisecond) {
 		code, text := s.look("/readyz")
-		if code == status {
+		var r readiness
+		if err := json.Unmarshal([]byte(text), &r); err != nil {
+			s.t.Fatalf("readiness is %d %s: %v", code, text, err)
+		}
+		if code == status && wanted(r) {
 			return text
 		}
 		if time.Now().After(end) {

@@ -67,7 +67,7 @@ func TestAProcessWhoseTokenHangsGivesUpAtTheLimitAndSaysSo(t *testing.T) {
 	for name, value := range control.Env() {
 		config.Module.Env[name] = value
 	}
-	config.Token.CallTimeout = time.Second // what a healthy module never needs, however busy the machine is
+	config.Token.CallTimeout = 4 * time.Second // what a healthy module never needs, however busy the machine is
 	for limit, want := range map[int]int{1: 75, 0: 1} {
 		config.Token.StuckLimit = limit
 		if err := errors.Join(os.Remove(path), configs.Write(path, config)); err != nil {

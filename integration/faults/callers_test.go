@@ -334,23 +334,26 @@ func (s *site) readsWork(ctx context.Context, round, n int) error {
 // whole looks, after a cell, for everything that was acknowledged, and for anything that should not be there.
 func (s *site) whole(ctx context.Context, blobs []blob, created []string) error {
 	if _, err := s.service.Reconcile(ctx); err != nil {
-		return fmt.Errorf("reconcile: %w", err)
+		return heldUp{fmt.Errorf("reconcile: %w", err)}
 	}
 	for _, b := range slices.Concat(s.blobs, blobs[max(0, len(blobs)-300):]) {
 		if err := s.decrypt(ctx, b); err != nil {
-			return fmt.Errorf("afterwards: %w", err)
+			return excused(fmt.Errorf("afterwards: %w", err))
 		}
 	}
 	for _, id := range created {
 		b, err := s.encrypt(ctx, id, "an acknowledged key")
-		if err := errors.Join(err, s.describe(ctx, id)); err != nil {
-			return fmt.Errorf("the acknowledged key %s: %w", id, err)
+		if err == nil {
+			err = s.describe(ctx, id)
 		}
-		if err := s.decrypt(ctx, b); err != nil {
-			return fmt.Errorf("the acknowledged key %s: %w", id, err)
+		if err == nil {
+			err = s.decrypt(ctx, b)
+		}
+		if err != nil {
+			return excused(fmt.Errorf("the acknowledged key %s: %w", id, err))
 		}
 	}
-	return errors.Join(s.tagsStand(ctx), s.noOrphans(ctx))
+	return errors.Join(excused(s.tagsStand(ctx)), s.noOrphans(ctx))
 }
 
 // tagsStand: what was refused may have been written all the same, but never something older than was acknowledged.
@@ -379,7 +382,7 @@ func (s *site) tagsStand(ctx context.Context) error {
 func (s *site) noOrphans(ctx context.Context) error {
 	items, err := s.service.Inventory(ctx)
 	if err != nil {
-		return fmt.Errorf("list the token: %w", err)
+		return heldUp{fmt.Errorf("list the token: %w", err)}
 	}
 	have := map[string]bool{}
 	for _, item := range items {

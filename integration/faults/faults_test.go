@@ -38,6 +38,9 @@ func TestMain(m *testing.M) {
 	}
 	if err := child(context.Background(), text); err != nil {
 		fmt.Fprintln(os.Stderr, err)
+		if onlyHeldUp(err) {
+			os.Exit(exitHeldUp)
+		}
 		os.Exit(1)
 	}
 }
@@ -70,6 +73,7 @@ func child(ctx context.Context, text string) (err error) {
 		}
 		fmt.Printf("%s%s\n", resultMark, line)
 	}
+	s.patient = true
 	return s.with(ctx, func() error { return s.inspect(ctx) })
 }
 

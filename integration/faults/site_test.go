@@ -73,6 +73,7 @@ type site struct {
 	service    *kms.Service
 	stuck      atomic.Int64 // calls of OnStuck
 	stuckLimit int          // 0: as a server has it
+	patient    bool         // calls may take long: nothing fails
 	journal    journal
 
 	keys  []string // ids of the keys that are acknowledged
@@ -82,7 +83,8 @@ type site struct {
 
 // newSite makes a token and a data directory with keyCount keys, and closes both again.
 func newSite(ctx context.Context, d *device, label string) (*site, error) {
-	s := &site{device: d, label: label}
+	s := &site{device: d, label: label, patient: true}
+	defer func() { s.patient = false }()
 	err := hsm.InitToken(ctx, hsm.NewToken{Module: d.Module, Env: d.env, Label: label,
 		SOPIN: secret.New([]byte(sitePIN)), PIN: secret.New([]byte(sitePIN))})
 	if err != nil {
@@ -100,18 +102,26 @@ func newSite(ctx context.Context, d *device, label string) (*site, error) {
 
 // config is a server's, but for the times.
 func (s *site) config() hsm.Config {
+	most := deadline
+	if s.patient {
+		most = atLast
+	}
 	return hsm.Config{
 		Module: s.Module, Env: s.env, Label: s.label, PIN: hsmtest.PINSource(sitePIN), Preload: true, Background: true,
-		CallTimeout: deadline, KeepAlive: deadline, StuckLimit: s.stuckLimit, OnStuck: func(error) { s.stuck.Add(1) },
+		CallTimeout: most, KeepAlive: deadline, StuckLimit: s.stuckLimit, OnStuck: func(error) { s.stuck.Add(1) },
 	}
 }
 
 // with opens everything, runs f and closes it cleanly.
 func (s *site) with(ctx context.Context, f func() error) (err error) {
 	if err := s.open(ctx); err != nil {
-		return errors.Join(err, s.close(ctx))
+		return heldUp{errors.Join(err, s.close(ctx))} // there is no fault yet
 	}
-	return errors.Join(f(), s.close(ctx))
+	err = f()
+	if closing := s.close(ctx); closing != nil {
+		return errors.Join(err, heldUp{closing})
+	}
+	return err
 }
 
 func (s *site) open(ctx context.Context) (err error) {

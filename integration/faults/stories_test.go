@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os/exec"
 	"slices"
 	"testing"
 	"time"
@@ -23,8 +24,17 @@ var knownGaps = map[string]string{}
 
 func inChild(t *testing.T, story string) {
 	t.Helper()
-	if err := spawn(t.Context(), story, func(result) {}); err != nil {
-		t.Error(err)
+	for try := 1; ; try++ {
+		err := spawn(t.Context(), story, func(result) {})
+		var exit *exec.ExitError
+		if errors.As(err, &exit) && exit.ExitCode() == exitHeldUp && try < tries {
+			t.Logf("run anew after %v", err)
+			continue
+		}
+		if err != nil {
+			t.Error(err)
+		}
+		return
 	}
 }
 
@@ -127,14 +137,14 @@ func takeOneAway(ctx context.Context, gone, stays *site) error {
 		t.problem("the token that was taken away is not said to be down")
 	}
 	if total, _, text := ofStays.refusals(); total > 0 {
-		t.problem("the other token refused %s: %w", text, ofStays.first)
+		t.late("the other token refused %s: %w", text, ofStays.first)
 	}
 	t.problems = append(t.problems, slices.Concat(ofGone.wrong, ofStays.wrong)...)
 	if now, _ := gone.Logins(); now != logins+1 {
-		t.problem("%d C_Login calls, where one is needed", now-logins)
+		t.late("%d C_Login calls, where one is needed", now-logins)
 	}
 	if a, b := gone.token.Status(ctx), stays.token.Status(ctx); a.Reinitialisations+b.Reinitialisations != 0 || b.Logins != 1 {
-		t.problem("taken away: %+v; the other: %+v", a, b)
+		t.late("taken away: %+v; the other: %+v", a, b)
 	}
 	if m := gone.Misuse(); m != (faultp11.Misuse{}) {
 		t.problem("the module was misused: %+v", m)
@@ -167,7 +177,7 @@ func stuckForGood(ctx context.Context, d *device) error {
 		// Those that were inside when the limit was reached, one for each session of the pool, and the two of the proof
 		// and of the climb may be lost beyond it.
 		if st.Health != hsm.Stuck || st.Pool.Lost > s.stuckLimit+st.Pool.Limit+2 || s.stuck.Load() != 1 {
-			t.problem("the owner was told %d times; %+v", s.stuck.Load(), st)
+			t.late("the owner was told %d times; %+v", s.stuck.Load(), st)
 		}
 		d.Clear() // so that this process can end cleanly
 		t.ended = time.Now()
@@ -189,6 +199,6 @@ func (t *trial) mustRefuseAtOnce(ctx context.Context) {
 		took[i] = time.Since(begun)
 	}
 	if fastest := slices.Min(took); fastest > deadline/2 {
-		t.problem("a stuck token refused only after %v", fastest)
+		t.late("a stuck token refused only after %v", fastest)
 	}
 }

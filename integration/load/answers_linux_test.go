@@ -44,13 +44,13 @@ func (a *attacker) sent(octets int64) {
 
 // judge looks at what the attacker was answered. The answer to a request that is still being sent may be lost, when the
 // server closes the connection.
-func (a *attacker) judge(t *testing.T, kind attack) {
+func (a *attacker) judge(t *testing.T, f *findings, kind attack) {
 	t.Helper()
 	if a.opened.Load()+a.did.Load() == 0 {
-		t.Error("there was no attack")
+		f.add("there was no attack")
 	}
 	if most := a.mostHeld.Load(); most < int64(kind.holds) {
-		t.Errorf("the attacker held %d connections, and %d are what makes it an attack", most, kind.holds)
+		f.add("the attacker held %d connections, and %d are what makes it an attack", most, kind.holds)
 	}
 	if most := a.most.Load(); kind.octets > 0 && most > kind.octets {
 		t.Errorf("the server took %d octets of one request", most)
@@ -59,11 +59,11 @@ func (a *attacker) judge(t *testing.T, kind attack) {
 		return
 	}
 	if _, came := a.answers.Load(kind.want); !came {
-		t.Errorf("no request was answered %q: %s", kind.want, a.notes())
+		f.add("no request was answered %q: %s", kind.want, a.notes())
 	}
 	a.answers.Range(func(text, _ any) bool {
 		if text != kind.want && text != "closed" {
-			t.Errorf("requests were answered %q, want %q", text, kind.want)
+			f.wrong(t, "requests were answered %q, want %q", text, kind.want)
 		}
 		return true
 	})

@@ -36,8 +36,10 @@ func TestAttacksCostTheServerLittleAndAHealthyClientNothing(t *testing.T) {
 					v = s.serve()
 					v.trust = trust
 					h = v.newHealthy(v.newClient(who))
-					v.quiet(t, h, quietTime) // to warm up
-					before = v.quiet(t, h, quietTime)
+					measured(t, func(f *findings) {
+						v.quiet(t, f, h, quietTime) // to warm up
+						before = v.quiet(t, f, h, quietTime)
+					})
 				}
 				t.Run(attack.name, func(t *testing.T) { before = v.withstands(t, attack, h, before) })
 				if i == len(kind.attacks)-1 || full {
@@ -54,19 +56,19 @@ var quietTime = inFull(2*time.Second, 500*time.Millisecond)
 // withstands judges one attack, and answers what the client last found without one.
 func (v *server) withstands(t *testing.T, kind attack, h *healthy, before found) found {
 	first := true
-	measured(t, func(slow *findings) {
+	measured(t, func(f *findings) {
 		if !first {
-			before = v.quiet(t, h, quietTime)
+			before = v.quiet(t, f, h, quietTime)
 		}
 		first = false
 		a, during, cost := v.suffer(t, kind, h)
 		cost.before = before.cpu
-		during.mustBeServed(t, v)
-		t.Logf("%s | %s\n%s\n%s", during.slowdown(before, slow), cost, a, a.notes())
+		during.mustBeServed(t, f, v)
+		t.Logf("%s | %s\n%s\n%s", during.slowdown(before, f), cost, a, a.notes())
 		if cost.memory>>20 > pick(kind.memory) {
-			t.Errorf("the server grew by %d MiB, and %d are the most", cost.memory>>20, pick(kind.memory))
+			f.wrong(t, "the server grew by %d MiB, and %d are the most", cost.memory>>20, pick(kind.memory))
 		}
-		a.judge(t, kind)
+		a.judge(t, f, kind)
 	})
 	return before
 }

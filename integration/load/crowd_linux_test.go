@@ -85,7 +85,7 @@ func (v *server) capacity(t *testing.T, f *findings, c *client, key string) floa
 	all.Wait()
 	served := only(crowd.outcomes, outcome.served)
 	if len(served) != len(crowd.outcomes) {
-		t.Errorf("requests within the capacity were not served: %s", oddities(crowd.outcomes))
+		f.wrong(t, "requests within the capacity were not served: %s", oddities(crowd.outcomes))
 	}
 	bears, most := answered(served, settled, began.Add(window)), float64(sessions)/delay.Seconds()
 	t.Logf("a token with %d sessions and %v for an encryption: %.0f/s in theory, %.0f/s measured; deadline %v", sessions, delay, most, bears, deadline())
@@ -123,14 +123,21 @@ type rest struct {
 	goroutines float64
 }
 
-func (v *server) rest(t *testing.T, c *client, key string) rest {
+// restBefore is what it is like before any load.
+func (v *server) restBefore(t *testing.T, c *client, key string) (before rest) {
+	t.Helper()
+	measured(t, func(f *findings) { before = v.rest(t, f, c, key) })
+	return before
+}
+
+func (v *server) rest(t *testing.T, f *findings, c *client, key string) rest {
 	t.Helper()
 	var outcomes []outcome
 	for range 10 {
 		outcomes = append(outcomes, c.encrypt(t.Context(), key))
 	}
 	if len(only(outcomes, outcome.served)) != len(outcomes) {
-		t.Errorf("at rest: %s\n%s", oddities(outcomes), &v.talk)
+		f.wrong(t, "at rest: %s\n%s", oddities(outcomes), &v.talk)
 	}
 	return rest{quantile(outcomes, 0.5), v.metrics()["go_goroutines"]}
 }

@@ -52,23 +52,23 @@ func (h *healthy) half(ctx context.Context, c *client, pause time.Duration) (out
 }
 
 // quiet is what the client finds in some time without an attack.
-func (v *server) quiet(t *testing.T, h *healthy, within time.Duration) found {
+func (v *server) quiet(t *testing.T, findings *findings, h *healthy, within time.Duration) found {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), within)
 	defer cancel()
 	cpu, began := v.cpu(), time.Now()
 	f := h.live(ctx)
 	f.cpu = (v.cpu() - cpu).Seconds() / time.Since(began).Seconds()
-	f.mustBeServed(t, v)
+	f.mustBeServed(t, findings, v)
 	return f
 }
 
 // mustBeServed: all of its requests are.
-func (f found) mustBeServed(t *testing.T, v *server) {
+func (f found) mustBeServed(t *testing.T, findings *findings, v *server) {
 	t.Helper()
 	for name, outcomes := range map[string][]outcome{"with kept connections": f.kept, "with new connections": f.fresh} {
 		if len(only(outcomes, outcome.served)) != len(outcomes) || len(outcomes) == 0 {
-			t.Errorf("the client %s got %s\n%s", name, oddities(outcomes), &v.talk)
+			findings.wrong(t, "the client %s got %s\n%s", name, oddities(outcomes), &v.talk)
 		}
 	}
 }

@@ -110,7 +110,7 @@ func (v *server) cpu() time.Duration {
 		if err != nil {
 			v.t.Fatal(err)
 		}
-		total += time.Duration(ticks) * 10 * time.Millisecond
+		total += time.Duration(ticks) * tick
 	}
 	return total
 }

@@ -202,7 +202,7 @@ class Throttled(Case):
     def test_a_client_that_is_told_to_wait_comes_again(self):
         patient = client(retries={"mode": "standard", "total_max_attempts": 20})
         told = retries = 0
-        for _ in range(10):
+        for _ in range(50):
             try:
                 self.kms.generate_random(NumberOfBytes=8)
             except ClientError as e:

@@ -75,7 +75,7 @@ func newOpenCryptoki(t *testing.T) hsm.Config {
 		}
 	}
 	ownGroup(t)
-	startDaemon(t, daemon)
+	startDaemon(t, daemon, pkcsconf)
 	run(t, "keyhold\n", pkcsconf, "-I", "-c", ockSlot, "-S", ockSOPIN)
 	run(t, "", pkcsconf, "-P", "-c", ockSlot, "-S", ockSOPIN, "-n", "sopin123")
 	run(t, "", pkcsconf, "-u", "-c", ockSlot, "-S", "sopin123", "-n", "tmp12345")
@@ -116,16 +116,21 @@ func write(t *testing.T, path, text string) {
 	}
 }
 
-// startDaemon needs no counterpart: the daemon ends with this process, the first of its namespace.
-func startDaemon(t *testing.T, daemon string) {
+// startDaemon needs no counterpart: the daemon ends with this process, the first of its namespace. Its socket's file is there
+// before it listens, and a connection that asks for nothing ends it; so the library is asked whether it finds it.
+func startDaemon(t *testing.T, daemon, pkcsconf string) {
 	t.Helper()
 	if out, err := exec.CommandContext(t.Context(), daemon).CombinedOutput(); err != nil {
 		t.Fatalf("start %s: %v\n%s", daemon, err, out)
 	}
-	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
-		if _, err := os.Stat("/run/pkcsslotd.socket"); err == nil {
-			return
+	var out []byte
+	err := errors.New("it was not asked")
+	for end := time.Now().Add(time.Minute); err != nil && time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+		if _, err = os.Stat("/run/pkcsslotd.socket"); err == nil {
+			out, err = exec.CommandContext(t.Context(), pkcsconf, "-i").CombinedOutput()
 		}
 	}
-	t.Fatal("pkcsslotd has made no socket in 10 seconds")
+	if err != nil {
+		t.Fatalf("pkcsslotd does not answer in a minute: %v\n%s", err, out)
+	}
 }

@@ -3,6 +3,7 @@ package httpapi_test
 import (
 	"encoding/xml"
 	"fmt"
+	"math"
 	"net/http"
 	"net/url"
 	"runtime"
@@ -194,14 +195,18 @@ func TestAFormTakesMemoryInProportionToItsParameters(t *testing.T) {
 	}
 	allocated := func(n int) uint64 {
 		form := []byte("Action=GetCallerIdentity" + version + manyParameters(n, 800))
-		var before, after runtime.MemStats
-		runtime.ReadMemStats(&before)
-		_, _, body := httpapi.ReadForm(rows, form)
-		runtime.ReadMemStats(&after)
-		if len(body) < n*800 {
-			t.Fatalf("%d parameters make %d octets", n, len(body))
+		least := uint64(math.MaxUint64)
+		for range 5 { // what else goes on in this process allocates too
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
+			_, _, body := httpapi.ReadForm(rows, form)
+			runtime.ReadMemStats(&after)
+			if len(body) < n*800 {
+				t.Fatalf("%d parameters make %d octets", n, len(body))
+			}
+			least = min(least, after.TotalAlloc-before.TotalAlloc)
 		}
-		return after.TotalAlloc - before.TotalAlloc
+		return least
 	}
 	if few, many := allocated(240), allocated(960); many > 8*few {
 		t.Errorf("240 parameters take %d octets, 960 take %d", few, many)

@@ -61,7 +61,7 @@ func testCancelled(t *testing.T, d kms.Device) {
 	mac(t, d, macKey, []byte("x"))
 }
 
-// wantEnds gives a call whose context has ended 5 seconds, a hundred times what it should need.
+// wantEnds gives a call whose context has ended half a minute: far more than it should need, also on a busy machine.
 func wantEnds(t *testing.T, ctx context.Context, name string, call func() error) {
 	t.Helper()
 	ended := make(chan error, 1)
@@ -71,8 +71,8 @@ func wantEnds(t *testing.T, ctx context.Context, name string, call func() error)
 		if bad := badEnd(ctx, err); bad != nil {
 			t.Errorf("%s with a cancelled context: %v", name, bad)
 		}
-	case <-time.After(5 * time.Second):
-		t.Fatalf("%s with a cancelled context has not ended after 5 seconds", name)
+	case <-time.After(30 * time.Second):
+		t.Fatalf("%s with a cancelled context has not ended after 30 seconds", name)
 	}
 }
 

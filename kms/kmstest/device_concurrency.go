@@ -48,7 +48,7 @@ func testConcurrency(t *testing.T, d kms.Device) {
 	for _, k := range c.keys {
 		wantWorks(t, d, k)
 	}
-	if born, failed := c.births.Load(), c.stillborn.Load(); 4*failed > born {
+	if born, failed := c.births.Load(), c.stillborn.Load(); 4*failed > born+8 { // of few births two may fail by chance
 		t.Errorf("%d of %d births failed", failed, born)
 	}
 }

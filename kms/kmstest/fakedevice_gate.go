@@ -41,15 +41,15 @@ func (d *FakeDevice) Block(m Method, at Place) *Gate {
 	return g
 }
 
-// Await returns when n more calls have arrived at the gate; it ends the test if that takes 10 seconds.
+// Await returns when n more calls have arrived at the gate; it ends the test if that takes a minute.
 func (g *Gate) Await(t testing.TB, n int) {
 	t.Helper()
-	late := time.After(10 * time.Second)
+	late := time.After(time.Minute)
 	for i := range n {
 		select {
 		case <-g.arrived:
 		case <-late:
-			t.Fatalf("%d of %d calls arrived at the gate within 10 seconds", i, n)
+			t.Fatalf("%d of %d calls arrived at the gate within a minute", i, n)
 		}
 	}
 }

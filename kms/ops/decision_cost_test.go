@@ -106,22 +106,23 @@ func (c *crowd) decide(t testing.TB, n int) {
 // cold is the time that a user's first decision takes, on average.
 func (c *crowd) cold(t testing.TB) time.Duration {
 	t.Helper()
-	best := time.Duration(1<<63 - 1)
-	for range 3 {
-		c.reopen()
-		c.decide(t, 0)
-		began := time.Now()
-		for n := 1; n <= firstUsers; n++ {
-			c.decide(t, n)
-		}
-		best = min(best, time.Since(began)/firstUsers)
+	c.reopen()
+	c.decide(t, 0)
+	began := time.Now()
+	for n := 1; n <= firstUsers; n++ {
+		c.decide(t, n)
 	}
-	return best
+	return time.Since(began) / firstUsers
 }
 
 // A decision costs the same whether a key has ten grants to others or as many as it may have, also when the store is asked.
+// The two are measured by turns, and the shortest times count: a busy machine holds up some, and the grants would hold up all.
 func TestADecisionDoesNotCostMoreWithTheGrantsOfOthers(t *testing.T) {
-	few, many := newCrowd(t, manyUsers+fewGrants).cold(t), newCrowd(t, manyGrants).cold(t)
+	withFew, withMany := newCrowd(t, manyUsers+fewGrants), newCrowd(t, manyGrants)
+	few, many := time.Hour, time.Hour
+	for tries := 0; tries < 3 || tries < 20 && many > 3*few; tries++ {
+		few, many = min(few, withFew.cold(t)), min(many, withMany.cold(t))
+	}
 	t.Logf("a first decision takes %v with %d grants on the key, %v with %d", few, manyUsers+fewGrants, many, manyGrants)
 	if many > 3*few {
 		t.Errorf("with %d grants on the key a decision takes %v, with %d %v", manyGrants, many, manyUsers+fewGrants, few)

@@ -1,0 +1,85 @@
+package faults
+
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
+// tries is how often a cell or a story is run before what a machine that was held up may cause is believed to be Keyhold's
+// fault: with calls that may take a second, a machine that stands still for that long loses calls that nothing befell.
+// Those in which it is seen to have stood still do not count; but there are mostTries at the most.
+const (
+	tries     = 3
+	mostTries = 10
+	still     = deadline / 4
+)
+
+// pulse tells for how long this process, and so most likely the machine, stands still at the longest.
+func pulse() (longest func() time.Duration) {
+	const every = 10 * time.Millisecond
+	var most time.Duration
+	stop, ended := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(ended)
+		beat := time.NewTicker(every)
+		defer beat.Stop()
+		for last := time.Now(); ; {
+			select {
+			case <-stop:
+				return
+			case <-beat.C:
+			}
+			now := time.Now()
+			most = max(most, now.Sub(last)-every)
+			last = now
+		}
+	}()
+	return func() time.Duration {
+		close(stop)
+		<-ended
+		return most
+	}
+}
+
+// exitHeldUp is how a child ends whose story found only that.
+const exitHeldUp = 3
+
+// heldUp is what a machine that was held up may cause: a refusal, a call or a C_Login too many, an answer that was late. A
+// wrong answer, something that was lost or something left over is none.
+type heldUp struct{ error }
+
+// Unwrap lets errors.Is and errors.As see the error itself.
+func (h heldUp) Unwrap() error { return h.error }
+
+// excused marks a refusal that a client would try again, where there was no fault any more.
+func excused(err error) error {
+	var bad wrongAnswer
+	if err == nil || errors.As(err, &bad) || !mayBeTriedAgain(err) {
+		return err
+	}
+	return heldUp{err}
+}
+
+// onlyHeldUp tells whether nothing else is the matter: of errors that were joined each must be.
+func onlyHeldUp(err error) bool {
+	switch e := any(err).(type) {
+	case heldUp:
+		return true
+	case interface{ Unwrap() []error }:
+		for _, one := range e.Unwrap() {
+			if !onlyHeldUp(one) {
+				return false
+			}
+		}
+		return true
+	case interface{ Unwrap() error }:
+		return onlyHeldUp(e.Unwrap())
+	}
+	return err == nil
+}
+
+// late is a problem that a machine that was held up may cause.
+func (t *trial) late(format string, args ...any) {
+	t.problems = append(t.problems, heldUp{fmt.Errorf(format, args...)})
+}
