@@ -334,7 +334,7 @@ func (s *site) readsWork(ctx context.Context, round, n int) error {
 // whole looks, after a cell, for everything that was acknowledged, and for anything that should not be there.
 func (s *site) whole(ctx context.Context, blobs []blob, created []string) error {
 	if _, err := s.service.Reconcile(ctx); err != nil {
-		return heldUp{fmt.Errorf("reconcile: %w", err)}
+		return heldUp{error: fmt.Errorf("reconcile: %w", err)}
 	}
 	for _, b := range slices.Concat(s.blobs, blobs[max(0, len(blobs)-300):]) {
 		if err := s.decrypt(ctx, b); err != nil {
@@ -382,7 +382,7 @@ func (s *site) tagsStand(ctx context.Context) error {
 func (s *site) noOrphans(ctx context.Context) error {
 	items, err := s.service.Inventory(ctx)
 	if err != nil {
-		return heldUp{fmt.Errorf("list the token: %w", err)}
+		return heldUp{error: fmt.Errorf("list the token: %w", err)}
 	}
 	have := map[string]bool{}
 	for _, item := range items {

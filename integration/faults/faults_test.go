@@ -36,9 +36,10 @@ func TestMain(m *testing.M) {
 	if text == "" {
 		os.Exit(m.Run())
 	}
+	longest := pulse()
 	if err := child(context.Background(), text); err != nil {
 		fmt.Fprintln(os.Stderr, err)
-		if onlyHeldUp(err) {
+		if onlyHeldUp(err, longest()) {
 			os.Exit(exitHeldUp)
 		}
 		os.Exit(1)

@@ -45,9 +45,12 @@ func pulse() (longest func() time.Duration) {
 // exitHeldUp is how a child ends whose story found only that.
 const exitHeldUp = 3
 
-// heldUp is what a machine that was held up may cause: a refusal, a call or a C_Login too many, an answer that was late. A
-// wrong answer, something that was lost or something left over is none.
-type heldUp struct{ error }
+// heldUp is what a machine that was held up may cause: a refusal, an answer that was late, and, where it is seen to have
+// stood still, a C_Login too many. A wrong answer, something that was lost or something left over is none.
+type heldUp struct {
+	error
+	seen bool // it is believed only of a machine that is seen to have stood still
+}
 
 // Unwrap lets errors.Is and errors.As see the error itself.
 func (h heldUp) Unwrap() error { return h.error }
@@ -58,28 +61,34 @@ func excused(err error) error {
 	if err == nil || errors.As(err, &bad) || !mayBeTriedAgain(err) {
 		return err
 	}
-	return heldUp{err}
+	return heldUp{error: err}
 }
 
-// onlyHeldUp tells whether nothing else is the matter: of errors that were joined each must be.
-func onlyHeldUp(err error) bool {
+// onlyHeldUp tells whether nothing else is the matter, where the machine stood still for so long: of errors that were joined
+// each must be.
+func onlyHeldUp(err error, stood time.Duration) bool {
 	switch e := any(err).(type) {
 	case heldUp:
-		return true
+		return !e.seen || stood > still
 	case interface{ Unwrap() []error }:
 		for _, one := range e.Unwrap() {
-			if !onlyHeldUp(one) {
+			if !onlyHeldUp(one, stood) {
 				return false
 			}
 		}
 		return true
 	case interface{ Unwrap() error }:
-		return onlyHeldUp(e.Unwrap())
+		return onlyHeldUp(e.Unwrap(), stood)
 	}
 	return err == nil
 }
 
 // late is a problem that a machine that was held up may cause.
 func (t *trial) late(format string, args ...any) {
-	t.problems = append(t.problems, heldUp{fmt.Errorf(format, args...)})
+	t.problems = append(t.problems, heldUp{error: fmt.Errorf(format, args...)})
+}
+
+// needless is a problem that only a machine that stood still may cause.
+func (t *trial) needless(format string, args ...any) {
+	t.problems = append(t.problems, heldUp{error: fmt.Errorf(format, args...), seen: true})
 }

@@ -51,8 +51,9 @@ func (c cell) run(ctx context.Context, s *site) result {
 	var earlier []string
 	for try, counted := 1, 0; ; try++ {
 		longest := pulse()
-		r := c.once(ctx, s)
+		r, err := c.once(ctx, s)
 		stood := longest()
+		r.HeldUp = err != nil && onlyHeldUp(err, stood)
 		if stood <= still {
 			counted++
 		}
@@ -66,7 +67,7 @@ func (c cell) run(ctx context.Context, s *site) result {
 }
 
 // once opens a site, runs one cell on it and closes it.
-func (c cell) once(ctx context.Context, s *site) result {
+func (c cell) once(ctx context.Context, s *site) (result, error) {
 	t := &trial{cell: c, s: s}
 	r := result{Cell: c.name()}
 	err := s.with(ctx, func() error {
@@ -80,14 +81,13 @@ func (c cell) once(ctx context.Context, s *site) result {
 	if m := s.Misuse(); m != (faultp11.Misuse{}) {
 		t.problem("the module was misused: %+v", m)
 	}
-	r.HeldUp = len(t.problems) > 0 && onlyHeldUp(errors.Join(t.problems...))
 	for _, p := range t.problems {
 		r.Problems = append(r.Problems, p.Error())
 	}
 	if len(r.Problems) > 0 {
 		r.Trace = append(s.journal.read(), excerpt(s.Trace())...)
 	}
-	return r
+	return r, errors.Join(t.problems...)
 }
 
 // excerpt leaves out what went well, but for the last calls.
@@ -201,7 +201,7 @@ func (t *trial) mustWaitForTheOperator(ctx context.Context, logins uint64) {
 		t.problem("a request was served before the operator's word")
 	}
 	if now, _ := t.s.Logins(); now != logins+t.logins {
-		t.late("%d C_Login calls before the operator's word", now-logins)
+		t.needless("%d C_Login calls before the operator's word", now-logins)
 	}
 	t.ended = time.Now()
 	if err := t.s.token.Login(ctx); err != nil {
@@ -258,10 +258,10 @@ func (t *trial) judge(ctx context.Context, r *result, logins uint64) {
 		t.late("%d requests failed after everything had worked again", c.late)
 	}
 	if r.Logins > t.logins {
-		t.late("%d C_Login calls, where %d is the most", r.Logins, t.logins)
+		t.needless("%d C_Login calls, where %d is the most", r.Logins, t.logins)
 	}
 	if n := t.s.stuck.Load(); n > 0 {
-		t.late("a restart was asked for %d times", n)
+		t.needless("a restart was asked for %d times", n)
 	}
 }
 

@@ -115,11 +115,11 @@ func (s *site) config() hsm.Config {
 // with opens everything, runs f and closes it cleanly.
 func (s *site) with(ctx context.Context, f func() error) (err error) {
 	if err := s.open(ctx); err != nil {
-		return heldUp{errors.Join(err, s.close(ctx))} // there is no fault yet
+		return heldUp{error: errors.Join(err, s.close(ctx))} // there is no fault yet
 	}
 	err = f()
 	if closing := s.close(ctx); closing != nil {
-		return errors.Join(err, heldUp{closing})
+		return errors.Join(err, heldUp{error: closing})
 	}
 	return err
 }

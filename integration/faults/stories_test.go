@@ -141,10 +141,10 @@ func takeOneAway(ctx context.Context, gone, stays *site) error {
 	}
 	t.problems = append(t.problems, slices.Concat(ofGone.wrong, ofStays.wrong)...)
 	if now, _ := gone.Logins(); now != logins+1 {
-		t.late("%d C_Login calls, where one is needed", now-logins)
+		t.needless("%d C_Login calls, where one is needed", now-logins)
 	}
 	if a, b := gone.token.Status(ctx), stays.token.Status(ctx); a.Reinitialisations+b.Reinitialisations != 0 || b.Logins != 1 {
-		t.late("taken away: %+v; the other: %+v", a, b)
+		t.needless("taken away: %+v; the other: %+v", a, b)
 	}
 	if m := gone.Misuse(); m != (faultp11.Misuse{}) {
 		t.problem("the module was misused: %+v", m)
@@ -177,7 +177,7 @@ func stuckForGood(ctx context.Context, d *device) error {
 		// Those that were inside when the limit was reached, one for each session of the pool, and the two of the proof
 		// and of the climb may be lost beyond it.
 		if st.Health != hsm.Stuck || st.Pool.Lost > s.stuckLimit+st.Pool.Limit+2 || s.stuck.Load() != 1 {
-			t.late("the owner was told %d times; %+v", s.stuck.Load(), st)
+			t.needless("the owner was told %d times; %+v", s.stuck.Load(), st)
 		}
 		d.Clear() // so that this process can end cleanly
 		t.ended = time.Now()
