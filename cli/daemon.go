@@ -173,7 +173,7 @@ func (d *daemon) serve(ctx context.Context, ready func() error) error {
 // serveSocket answers the commands of the directory's owner, until ctx ends.
 func (d *daemon) serveSocket(ctx context.Context, l net.Listener) {
 	door := &door{service: d.s.service, log: d.s.log, now: d.p.now, observe: d.metrics.Request}
-	server := httpapi.Server{Handler: door, Grace: d.config.Grace, Logger: d.s.log}
+	server := httpapi.Server{Handler: operator(d.s.token, d.s.log, door), Grace: d.config.Grace, Logger: d.s.log}
 	if err := server.Serve(ctx, l); err != nil {
 		d.s.log.Warn("the admin socket came to a bad end", "error", err)
 	}

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"os"
@@ -36,8 +37,8 @@ func soon(t *testing.T, what string, do func()) {
 	}
 }
 
-// Certificates, keys and credentials are in files, which nobody has to write to first, and which end.
-func TestPipesAndDevicesAreNoCertificatesKeysOrCredentials(t *testing.T) {
+// Certificates, keys and credentials are in files that end, and nobody waits for somebody to write to them first.
+func TestEmptyPipesAndDevicesAreNoCertificatesKeysOrCredentials(t *testing.T) {
 	signer(t)
 	secure := listening(t, emptyList, nil)
 	_, cert, key := certified(t, time.Now().Add(time.Hour))
@@ -52,7 +53,7 @@ func TestPipesAndDevicesAreNoCertificatesKeysOrCredentials(t *testing.T) {
 		{"AWS_CONFIG_FILE", "--aws-profile x"}, {"AWS_SHARED_CREDENTIALS_FILE", "--aws-profile x"},
 	} {
 		for file, want := range map[string]string{
-			pipe: pipe + " is a pipe: name a regular file", "/dev/zero": "/dev/zero ", large: large + " is larger than ",
+			pipe: pipe + " is a pipe to which nobody writes", "/dev/zero": "/dev/zero ", large: large + " is larger than ",
 		} {
 			t.Run(c.variable+strings.ReplaceAll(c.command, "%s", file), func(t *testing.T) {
 				if c.variable != "" {
@@ -67,6 +68,39 @@ func TestPipesAndDevicesAreNoCertificatesKeysOrCredentials(t *testing.T) {
 			})
 		}
 	}
+}
+
+// piped is the name of a pipe's descriptor to which text is written, as a shell's <(...) is.
+func piped(t *testing.T, text string) string {
+	t.Helper()
+	read, write, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = read.Close() })
+	go func() {
+		_, err := write.WriteString(text)
+		if err := errors.Join(err, write.Close()); err != nil {
+			t.Error(err)
+		}
+	}()
+	return fmt.Sprintf("/dev/fd/%d", read.Fd())
+}
+
+func TestCertificatesAndCredentialsComeThroughPipes(t *testing.T) {
+	signer(t)
+	pair, certFile, _ := certified(t, time.Now().Add(time.Hour))
+	cert, err := os.ReadFile(certFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	secure := listening(t, emptyList, &tls.Config{Certificates: []tls.Certificate{pair}})
+	t.Setenv("AWS_SHARED_CREDENTIALS_FILE", piped(t, "[x]\naws_access_key_id = AKIDEXAMPLE\naws_secret_access_key = hunter2\n"))
+	soon(t, "key list", func() {
+		if code, talk := typeIt("--endpoint " + secure.URL + " --aws-profile x --ca-file " + piped(t, string(cert)) + " key list"); code != exitOK {
+			t.Errorf("code %d, said %s", code, talk)
+		}
+	})
 }
 
 // AWS's tools are told with /dev/null that there is no file.

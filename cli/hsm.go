@@ -2,14 +2,12 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/keyhold/keyhold/hsm"
 	"github.com/keyhold/keyhold/kms"
-	"github.com/keyhold/keyhold/kms/device"
 	"github.com/urfave/cli/v2"
 )
 
@@ -131,46 +129,6 @@ func (p *program) hsmStatus() *cli.Command {
 			})
 		}),
 	}
-}
-
-// login is what hsm login tells.
-type login struct {
-	Token  string `json:"token"`
-	Serial string `json:"serial"`
-	Taken  bool   `json:"taken"`
-}
-
-func (p *program) hsmLogin() *cli.Command {
-	return &cli.Command{
-		Name: "login", Usage: "try the configured PIN once", ArgsUsage: noOperands,
-		Description: describe("Logs in to the token of the configuration once, lets it prove itself, and says whether it took the PIN. It is for\n"+
-			"who has just put the right PIN in place. A wrong one counts as one attempt, and tokens lock themselves after a few.",
-			"keyhold hsm login"),
-		Action: p.command(0, 0, p.tryPIN),
-	}
-}
-
-func (p *program) tryPIN(c *cli.Context) error {
-	config, err := loadConfig(c)
-	if err != nil {
-		return err
-	}
-	token, err := openToken(c.Context, config, pinSource(config.Token.PIN), p.logger(c), tokenWatch{stuck: p.giveUp})
-	if errors.Is(err, device.ErrUntrusted) {
-		return fmt.Errorf("the token took the PIN, and cannot be used: %w", err)
-	}
-	if err != nil {
-		return err
-	}
-	st := token.Status(c.Context)
-	if err := token.Close(); err != nil {
-		return err
-	}
-	return p.showOwn(c, login{st.Token, st.Serial, true}, func(t *table) {
-		t.fact("Token", st.Token)
-		t.fact("Serial", st.Serial)
-		t.fact("PIN", "taken")
-	})
 }
 
 func (t *table) status(st hsm.Status) {

@@ -236,7 +236,7 @@ func (e Environment) read(variable, name string, sections []string) (profileFile
 	if path == os.DevNull { // as AWS's tools are told that there is none
 		return f, nil
 	}
-	text, err := smallfile.Read(path, maxProfileFile)
+	text, err := smallfile.ReadOnce(path, maxProfileFile)
 	if errors.Is(err, os.ErrNotExist) {
 		return f, nil
 	}

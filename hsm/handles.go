@@ -16,10 +16,15 @@ type handles struct {
 	known   map[device.ObjectID]pkcs11.ObjectHandle
 	finding map[device.ObjectID]*finding
 	// forgets counts what was forgotten, and forgot is the count at which each id was last: what was found before may be
-	// of a key that has been destroyed since, whose handle some tokens give to the next.
-	forgets uint64
-	forgot  map[device.ObjectID]uint64
+	// of a key that has been destroyed since, whose handle some tokens give to the next. Of those that forgot has become
+	// too long for, the last was at allForgot.
+	forgets, allForgot uint64
+	forgot             map[device.ObjectID]uint64
 }
+
+// mostForgot bounds what is kept of destroyed keys. A search that has lasted for so many destructions is learned nothing
+// from: each id is then found by itself.
+const mostForgot = 4096
 
 type finding struct {
 	mark   uint64
@@ -98,6 +103,10 @@ func (h *handles) forget(id device.ObjectID) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	delete(h.known, id)
+	if len(h.forgot) >= mostForgot {
+		clear(h.forgot)
+		h.allForgot = h.forgets
+	}
 	h.forgets++
 	h.forgot[id] = h.forgets
 }
@@ -116,7 +125,7 @@ func (h *handles) learn(id device.ObjectID, handle pkcs11.ObjectHandle, mark uin
 }
 
 func (h *handles) learnLocked(id device.ObjectID, handle pkcs11.ObjectHandle, mark uint64) {
-	if h.forgot[id] <= mark {
+	if max(h.allForgot, h.forgot[id]) <= mark {
 		h.known[id] = handle
 	}
 }

@@ -180,6 +180,26 @@ func TestAHandleFoundBeforeADestructionIsForgotten(t *testing.T) {
 	}
 }
 
+func TestWhatIsKeptOfDestroyedKeysIsBounded(t *testing.T) {
+	h, id := newHandles(), device.ObjectID{1}
+	mark := h.mark()
+	h.forget(id)
+	for n := range 3 * mostForgot {
+		h.forget(device.ObjectID{2, byte(n >> 16), byte(n >> 8), byte(n)})
+		if len(h.forgot) > mostForgot {
+			t.Fatalf("%d ids are kept after %d destructions", len(h.forgot), n+1)
+		}
+	}
+	h.learn(id, 5, mark)
+	if got, ok := h.peek(id); ok {
+		t.Errorf("handle %d of a destroyed key is remembered", got)
+	}
+	h.learn(id, 5, h.mark())
+	if _, ok := h.peek(id); !ok {
+		t.Error("a key that is there is not remembered")
+	}
+}
+
 func TestNoKeyIsMadeForWhoHasLeft(t *testing.T) {
 	tok := bare()
 	b := new(birth)

@@ -69,3 +69,35 @@ func TestAFileThatSaysItIsEmptyIsReadAllTheSame(t *testing.T) {
 		t.Errorf("%q, %v", got, err)
 	}
 }
+
+func TestAPipeIsReadOnce(t *testing.T) {
+	dir := t.TempDir()
+	pipe, file := filepath.Join(dir, "pipe"), filepath.Join(dir, "file")
+	if err := errors.Join(syscall.Mkfifo(pipe, 0o600), os.WriteFile(file, []byte("file"), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	for path, want := range map[string]string{pipe: "is a pipe to which nobody writes", "/dev/zero": "is a device", dir: "is a directory"} {
+		if got, err := smallfile.ReadOnce(path, limit); err == nil || !strings.Contains(err.Error(), want) || got != nil {
+			t.Errorf("%s: %d bytes, %v", path, len(got), err)
+		}
+	}
+	if got, err := smallfile.ReadOnce(file, limit); string(got) != "file" || err != nil {
+		t.Errorf("%q, %v", got, err)
+	}
+	for size, want := range map[int]string{1: "", limit: "", limit + 1: "is larger than 1000 bytes"} {
+		writer, err := os.OpenFile(pipe, os.O_RDWR, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		go func() {
+			for range size { // bit by bit, as it may come
+				_, _ = writer.Write([]byte("x"))
+			}
+			_ = writer.Close()
+		}()
+		got, err := smallfile.ReadOnce(pipe, limit)
+		if want == "" && (err != nil || len(got) != size) || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
+			t.Errorf("%d bytes: got %d, %v", size, len(got), err)
+		}
+	}
+}

@@ -119,6 +119,9 @@ func (r *reloader) stat() (stamps [3]stamp, err error) {
 		if err != nil {
 			return stamps, err
 		}
+		if err := smallfile.Regular(path, info); err != nil { // a pipe could not be read again
+			return stamps, err
+		}
 		if mode := info.Mode().Perm(); path == r.files.Key && mode&0o004 != 0 {
 			return stamps, fmt.Errorf("%s has mode %04o, so everybody can read it; run: chmod o-r %s", path, mode, path)
 		}
@@ -153,14 +156,14 @@ func (t TLS) read() (*tls.Config, error) {
 // maxPEM bounds a file of certificates in bytes: one of all public authorities has a quarter of a million.
 const maxPEM = 4 << 20
 
-// ReadPair reads a certificate, which those of intermediate authorities follow, and its key from regular files in PEM of at
-// most 4 MiB.
+// ReadPair reads a certificate, which those of intermediate authorities follow, and its key from files in PEM of at most
+// 4 MiB each, regular ones or pipes as of smallfile.ReadOnce.
 func ReadPair(certificate, key string) (tls.Certificate, error) {
-	certText, err := smallfile.Read(certificate, maxPEM)
+	certText, err := smallfile.ReadOnce(certificate, maxPEM)
 	if err != nil {
 		return tls.Certificate{}, err
 	}
-	keyText, err := smallfile.Read(key, maxPEM)
+	keyText, err := smallfile.ReadOnce(key, maxPEM)
 	defer secret.Wipe(keyText)
 	if err != nil {
 		return tls.Certificate{}, err
@@ -168,13 +171,13 @@ func ReadPair(certificate, key string) (tls.Certificate, error) {
 	return tls.X509KeyPair(certText, keyText)
 }
 
-// ReadAuthorities reads the certificates of authorities from a regular file in PEM of at most 4 MiB, that nobody but root
-// and the owner may be able to change; a file without one is refused.
+// ReadAuthorities reads the certificates of authorities from a file in PEM of at most 4 MiB, a regular one or a pipe as of
+// smallfile.ReadOnce, that nobody but root and the owner may be able to change; a file without one is refused.
 func ReadAuthorities(path string) (*x509.CertPool, error) {
 	if err := ownership.Check(path); err != nil {
 		return nil, err
 	}
-	pem, err := smallfile.Read(path, maxPEM)
+	pem, err := smallfile.ReadOnce(path, maxPEM)
 	if err != nil {
 		return nil, err
 	}
