@@ -16,6 +16,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/keyhold/keyhold/internal/pulse"
 )
 
 var update = flag.Bool("update", false, "rewrite expected output")
@@ -36,10 +38,10 @@ func TestMain(m *testing.M) {
 	if text == "" {
 		os.Exit(m.Run())
 	}
-	longest := pulse()
+	beats := pulse.Begin()
 	if err := child(context.Background(), text); err != nil {
 		fmt.Fprintln(os.Stderr, err)
-		if onlyHeldUp(err, longest()) {
+		if onlyHeldUp(err, beats.End()) {
 			os.Exit(exitHeldUp)
 		}
 		os.Exit(1)

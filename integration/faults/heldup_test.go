@@ -15,33 +15,6 @@ const (
 	still     = deadline / 4
 )
 
-// pulse tells for how long this process, and so most likely the machine, stands still at the longest.
-func pulse() (longest func() time.Duration) {
-	const every = 10 * time.Millisecond
-	var most time.Duration
-	stop, ended := make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(ended)
-		beat := time.NewTicker(every)
-		defer beat.Stop()
-		for last := time.Now(); ; {
-			select {
-			case <-stop:
-				return
-			case <-beat.C:
-			}
-			now := time.Now()
-			most = max(most, now.Sub(last)-every)
-			last = now
-		}
-	}()
-	return func() time.Duration {
-		close(stop)
-		<-ended
-		return most
-	}
-}
-
 // exitHeldUp is how a child ends whose story found only that.
 const exitHeldUp = 3
 

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/keyhold/keyhold/hsm"
+	"github.com/keyhold/keyhold/internal/pulse"
 	"github.com/keyhold/keyhold/softhsm/faultp11"
 )
 
@@ -50,9 +51,9 @@ func (t *trial) problem(format string, args ...any) {
 func (c cell) run(ctx context.Context, s *site) result {
 	var earlier []string
 	for try, counted := 1, 0; ; try++ {
-		longest := pulse()
+		beats := pulse.Begin()
 		r, err := c.once(ctx, s)
-		stood := longest()
+		stood := beats.End()
 		r.HeldUp = err != nil && onlyHeldUp(err, stood)
 		if stood <= still {
 			counted++

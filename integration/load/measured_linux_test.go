@@ -8,16 +8,16 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/keyhold/keyhold/internal/pulse"
 )
 
 // findings are what a measure by the clock found to be amiss.
 type findings struct {
 	amiss []string
-	pulse *pulse
+	pulse *pulse.Pulse
 }
 
 func (f *findings) add(format string, args ...any) {
@@ -30,43 +30,11 @@ const still = 200 * time.Millisecond
 // wrong is for what no measure excuses, except on a machine that stood still meanwhile.
 func (f *findings) wrong(t *testing.T, format string, args ...any) {
 	t.Helper()
-	if longest := time.Duration(f.pulse.longest.Load()); longest > still {
+	if longest := f.pulse.Longest(); longest > still {
 		f.add("while the machine stood still for "+longest.String()+": "+format, args...)
 		return
 	}
 	t.Errorf(format, args...)
-}
-
-// pulse tells for how long this process, and so most likely the machine, has stood still at the longest.
-type pulse struct {
-	longest atomic.Int64
-	stop    chan struct{}
-	ended   sync.WaitGroup
-}
-
-func newPulse() *pulse {
-	const every = 10 * time.Millisecond
-	p := &pulse{stop: make(chan struct{})}
-	p.ended.Go(func() {
-		beat := time.NewTicker(every)
-		defer beat.Stop()
-		for last := time.Now(); ; {
-			select {
-			case <-p.stop:
-				return
-			case <-beat.C:
-			}
-			now := time.Now()
-			raise(&p.longest, int64(now.Sub(last)-every))
-			last = now
-		}
-	})
-	return p
-}
-
-func (p *pulse) end() {
-	close(p.stop)
-	p.ended.Wait()
 }
 
 // tries is how often something is measured before what is amiss is believed to be the server's fault, and not that of a
@@ -82,10 +50,10 @@ const (
 func measured(t *testing.T, measure func(f *findings)) {
 	t.Helper()
 	for try, counted := 1, 0; ; try++ {
-		f := findings{pulse: newPulse()}
+		f := findings{pulse: pulse.Begin()}
 		before, began := processors(t), time.Now()
 		measure(&f)
-		f.pulse.end()
+		f.pulse.End()
 		if len(f.amiss) == 0 || t.Failed() {
 			return
 		}

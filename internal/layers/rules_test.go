@@ -6,7 +6,7 @@ var ranks = []struct {
 	rank int
 	dirs []string
 }{
-	{0, []string{"kms/device", "kms/keyspec", "kms/policy", "internal/secret", "internal/ownership", "internal/sigv4", "internal/admission", "internal/health", "internal/layers", "internal/testsummary", "envelope"}},
+	{0, []string{"kms/device", "kms/keyspec", "kms/policy", "internal/secret", "internal/ownership", "internal/sigv4", "internal/admission", "internal/health", "internal/pulse", "internal/layers", "internal/testsummary", "envelope"}},
 	{1, []string{"kms/api", "kms/audit", "internal/smallfile", "hsm", "hsm/witness/protocol", "softhsm", "softhsm/faultp11"}},
 	{2, []string{"kms", "client", "softhsm/faultp11/faultctl", "hsm/witness", "hsm/hsmtest", "hsm/faulttest"}},
 	{3, []string{"kms/ops", "kms/store/*", "kms/httpapi", "kms/kmstest", "internal/metrics", "kmsplugin", "xks"}},
